@@ -1,0 +1,1 @@
+"""Records, samples and mixtures: what a run is trained and evaluated on."""

@@ -1,0 +1,81 @@
+"""Files that are either whole or not there: everything is written under a temporary name and moved into place."""
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from visatb.errors import VisatbError
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` (a file or a folder) that replaces it when the block ends well."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        yield temporary
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write ``text`` as UTF-8, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, atomically. NaN and infinity are refused."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file; a broken one raises `VisatbError` that names the file and the place in it."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise VisatbError(f"{path}: no such file") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise VisatbError(f"{path}: not valid JSON ({error})") from error
+
+
+def write_table(path: str | Path, table: pd.DataFrame) -> None:
+    """Write a table as tab-separated text with a header and six significant digits, atomically."""
+    write_text(path, table.to_csv(sep="\t", index=False, float_format="%.6g", lineterminator="\n"))
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a table written by `write_table`. Task names like ``NA`` or ``null`` stay what they are."""
+    if not Path(path).is_file():
+        raise VisatbError(f"{path}: no such table")
+    return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])
+
+
+def write_parquet(path: str | Path, table: pa.Table) -> None:
+    """Write an Arrow table as Parquet, atomically."""
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table:
+    """Read a Parquet file, or some columns of it; a missing or broken one raises `VisatbError`."""
+    try:
+        return pq.read_table(path, columns=columns)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise VisatbError(f"{path}: cannot be read as a Parquet file ({error})") from error

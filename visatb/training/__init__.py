@@ -1,0 +1,1 @@
+"""Models, the weighted loss and the training loop around them."""
