@@ -1,0 +1,207 @@
+"""The demo's seven tasks: questions about the pictures of `visatb.data.scenes`, as LLaVA records.
+
+Every sample is a function of (seed, task, split, number) alone: it stays the same when a split grows, and
+no two splits share a stream of random numbers.
+"""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from PIL import Image
+
+from visatb.data.scenes import (
+    COLORS,
+    SHAPES,
+    SIDE,
+    Picture,
+    Thing,
+    bar_value,
+    draw,
+    random_chart,
+    random_number,
+    random_scene,
+)
+from visatb.errors import VisatbError
+
+SPLITS = ("train", "val", "test")
+SHORT_ANSWER = "Answer the question using a single word or phrase."
+CAPTION = "Provide a one-sentence caption for the provided image."
+REGION = "Provide a short description for this region."
+BOX = "Provide the bounding box coordinate of the region this sentence describes."
+COUNT_WORDS = {2: "two", 3: "three", 4: "four"}
+
+
+def look(thing: Thing) -> str:
+    """Return what an object looks like, as ``large red circle``."""
+    return f"{thing.size} {thing.color} {thing.kind}"
+
+
+def place(thing: Thing) -> str:
+    """Return the cell of an object, as ``row 2, column 3``, counted from 1."""
+    return f"row {thing.row + 1}, column {thing.column + 1}"
+
+
+def box_text(thing: Thing) -> str:
+    """Return the box as ``[x1, y1, x2, y2]``: fractions of the picture's side with two decimals."""
+    return "[" + ", ".join(f"{value / SIDE:.2f}" for value in thing.box) + "]"
+
+
+def join(phrases: list[str]) -> str:
+    """Return the phrases as ``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(phrases[:-1]), phrases[-1]]))
+
+
+def _caption(rng: random.Random) -> tuple[Picture, str, str]:
+    scene = random_scene(rng)
+    listing = join([f"a {look(thing)}" for thing in scene.things])
+    return scene, CAPTION, f"{COUNT_WORDS[len(scene.things)]} objects: {listing}"
+
+
+def _vqa(rng: random.Random) -> tuple[Picture, str, str]:
+    scene = random_scene(rng)
+    thing = rng.choice(scene.things)
+    asked, given = rng.choice((("color", "kind"), ("kind", "color")))
+    named = [getattr(other, given) for other in scene.things]
+    if named.count(getattr(thing, given)) == 1 and rng.random() < 0.5:
+        subject = f"the {thing.kind}" if given == "kind" else f"the {thing.color} object"
+    else:
+        subject = f"the object in {place(thing)}"
+    return scene, f"What {'shape' if asked == 'kind' else asked} is {subject}?", getattr(thing, asked)
+
+
+def _gqa(rng: random.Random) -> tuple[Picture, str, str]:
+    scene = random_scene(rng)
+    return scene, *rng.choice((_relation, _count, _extreme))(rng, scene)
+
+
+def _relation(rng: random.Random, scene: Picture) -> tuple[str, str]:
+    one, other = rng.sample(scene.things, 2)
+    if one.row == other.row or (one.column != other.column and rng.random() < 0.5):
+        words, true = "to the left of", one.column < other.column
+    else:
+        words, true = "above", one.row < other.row
+    question = f"Is the {one.color} {one.kind} {words} the {other.color} {other.kind}?"
+    return question, "yes" if true else "no"
+
+
+def _count(rng: random.Random, scene: Picture) -> tuple[str, str]:
+    what = rng.choice([thing.color for thing in scene.things] + [thing.kind for thing in scene.things])
+    if rng.random() < 0.3:
+        what = rng.choice([*COLORS, *SHAPES])
+    number = sum(what in (thing.color, thing.kind) for thing in scene.things)
+    return f"How many {what} objects are there?" if what in COLORS else f"How many {what}s are there?", str(
+        number
+    )
+
+
+def _extreme(rng: random.Random, scene: Picture) -> tuple[str, str]:
+    sides: list[tuple[str, Callable[[Thing], int]]] = [
+        ("leftmost", lambda thing: -thing.column),
+        ("rightmost", lambda thing: thing.column),
+        ("topmost", lambda thing: -thing.row),
+        ("bottommost", lambda thing: thing.row),
+    ]
+    candidates = []
+    for word, distance in sides:
+        first, second = sorted(scene.things, key=distance, reverse=True)[:2]
+        if distance(first) > distance(second):
+            candidates.append((word, first))
+    if not candidates:
+        return _relation(rng, scene)
+    word, thing = rng.choice(candidates)
+    return rng.choice(
+        [
+            (f"What color is the {word} object?", thing.color),
+            (f"What shape is the {word} object?", thing.kind),
+        ]
+    )
+
+
+def _chart(rng: random.Random) -> tuple[Picture, str, str]:
+    chart = random_chart(rng)
+    bars = sorted(chart.things, key=bar_value)
+    bar = rng.choice(bars)
+    question, answer = rng.choice(
+        [
+            (f"What is the value of the {bar.color} bar?", str(bar_value(bar))),
+            ("What is the color of the tallest bar?", bars[-1].color),
+            ("What is the color of the shortest bar?", bars[0].color),
+        ]
+    )
+    return chart, question, answer
+
+
+def _ocr(rng: random.Random) -> tuple[Picture, str, str]:
+    number = random_number(rng)
+    return number, "What number is written in the image?", "".join(thing.kind for thing in number.things)
+
+
+def _region(rng: random.Random) -> tuple[Picture, str, str]:
+    scene = random_scene(rng, framed=True)
+    assert scene.framed is not None
+    return scene, f"Look at the white frame. {REGION}", f"a {look(scene.framed)} in {place(scene.framed)}"
+
+
+def _bbox(rng: random.Random) -> tuple[Picture, str, str]:
+    scene = random_scene(rng)
+    thing = rng.choice(scene.things)
+    return scene, f"The {look(thing)}. {BOX}", box_text(thing)
+
+
+_TASKS: dict[str, Callable[[random.Random], tuple[Picture, str, str]]] = {
+    "caption": _caption,
+    "vqa": _vqa,
+    "gqa": _gqa,
+    "chart": _chart,
+    "ocr": _ocr,
+    "region": _region,
+    "bbox": _bbox,
+}
+DEMO_TASKS = tuple(_TASKS)
+
+
+def demo_sample(seed: int, task: str, split: str, number: int) -> tuple[Image.Image, dict[str, Any]]:
+    """Return one picture (64x64, RGB) and its LLaVA record with the keys id, image, conversations and task.
+
+    Raises `VisatbError` for a task that is not in `DEMO_TASKS` or a split that is not train, val or test.
+    """
+    if task not in DEMO_TASKS or split not in SPLITS:
+        raise VisatbError(
+            f"demo corpus: no task {task!r} with split {split!r}; tasks are {', '.join(DEMO_TASKS)}, "
+            f"splits are {', '.join(SPLITS)}"
+        )
+    rng = random.Random(f"{seed}/{task}/{split}/{number}")
+    picture, question, answer = _TASKS[task](rng)
+    if task in ("vqa", "gqa", "chart", "ocr"):
+        question = f"{question}\n{SHORT_ANSWER}"
+    name = f"{task}-{split}-{number:06d}"
+    conversations = [
+        {"from": "human", "value": f"<image>\n{question}"},
+        {"from": "gpt", "value": answer},
+    ]
+    record = {"id": name, "image": f"images/{name}.png", "conversations": conversations, "task": task}
+    return draw(picture), record
+
+
+def alt_text(rng: random.Random) -> tuple[Picture, str]:
+    """Return a picture and the kind of text found beside it on a web page: what is there, no instruction.
+
+    This is what the tiny models' base is aligned on, as LLaVA's projector is on captions from the web.
+    """
+    draw_picture = rng.choices((random_scene, random_chart, random_number), weights=(6, 2, 2))[0]
+    if draw_picture is random_scene:
+        return _scene_alt_text(rng)
+    picture = draw_picture(rng)
+    if draw_picture is random_number:
+        return picture, "".join(thing.kind for thing in picture.things)
+    return picture, "; ".join(f"{bar.color} bar: {bar_value(bar)}" for bar in picture.things)
+
+
+def _scene_alt_text(rng: random.Random) -> tuple[Picture, str]:
+    picture = random_scene(rng, framed=rng.random() < 0.2)
+    where = box_text if rng.random() < 0.15 else place
+    pairs = [(where(thing), f"a {look(thing)}") for thing in rng.sample(picture.things, len(picture.things))]
+    if rng.random() < 0.5:
+        pairs = [(what, spot) for spot, what in pairs]
+    return picture, "; ".join(f"{first}: {second}" for first, second in pairs)

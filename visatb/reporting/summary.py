@@ -1,0 +1,122 @@
+"""The short text that ends a run of the workflow: weights, scores, what to be wary of, where to look next."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from visatb.errors import bullet_list
+from visatb.reporting.tables import benchmark_text, format_numbers, text_table
+
+DESCRIPTIONS = {
+    "report.html": "everything on one page",
+    "plan.tsv": "every run: mixture, samples, steps",
+    "validation_matrix.tsv": "scores of the preparation runs (V)",
+    "contributions.tsv": "contribution of each task to each other (C)",
+    "contributions_intervals.tsv": "95 % intervals of C",
+    "difficulty.tsv": "difficulty of each task (D)",
+    "weights.tsv": "the weights and what they are made of",
+    "benchmark.tsv": "methods x tasks",
+    "benchmark.md": "methods x tasks, best and second best marked",
+    "scores.tsv": "every score with its standard error",
+    "figures": "figures as SVG and PNG",
+}
+
+
+def summary_text(
+    weights: pd.DataFrame,
+    benchmark: pd.DataFrame | None = None,
+    scores: pd.DataFrame | None = None,
+    see: Iterable[str] = (),
+) -> str:
+    """Return the summary of an experiment.
+
+    ``weights``, ``benchmark``, ``scores``: the tables of the same names under results/; an experiment that
+    trains no final model has no benchmark. ``see``: paths that the reader is sent to.
+    """
+    parts = [_section("Task weights", weights_text(weights) + "\n\n" + _told_from_one(weights))]
+    if benchmark is not None:
+        parts.append(_section("Scores on the test splits", benchmark_text(benchmark) + "\n\n" + _LEGEND))
+    warnings = warning_lines(weights, scores)
+    parts.append(_section("Warnings", bullet_list(warnings) if warnings else "none"))
+    places = [_place(path) for path in see]
+    if places:
+        parts.append(_section("Where to look next", "\n".join(places)))
+    return "\n\n".join(parts) + "\n"
+
+
+_LEGEND = (
+    "ΔI%: mean relative improvement over single-task training (STL), in percent; higher is better.\n"
+    "ΔE%: mean relative loss where a task fell behind STL, in percent; lower is better."
+)
+
+
+def weights_text(weights: pd.DataFrame) -> str:
+    """Return the table of tasks with C_out, C_in, D and lambda with its 95 % interval. Undefined values are ``-``."""
+    table = pd.DataFrame({"task": weights["task"]})
+    if (weights["group"].ne(weights["task"]) & weights["group"].ne("")).any():
+        table["group"] = weights["group"]
+    for column in ("C_out", "C_in", "D"):
+        table[column] = format_numbers(weights[column], 2)
+    table["lambda"] = format_numbers(weights["weight"], 2)
+    table["95 % interval"] = [_interval(low, high) for low, high in _bounds(weights)]
+    if weights["note"].ne("").any():
+        table["note"] = weights["note"]
+    dashes = table.mask(table.eq("") & (table.columns != "note"), "-")
+    return text_table(dashes, left=["task", "group", "95 % interval", "note"], width=60)
+
+
+def _bounds(weights: pd.DataFrame) -> list[tuple[float, float]]:
+    return list(zip(weights["weight_low"], weights["weight_high"], strict=True))
+
+
+def _interval(low: float, high: float) -> str:
+    return "-" if pd.isna(low) or pd.isna(high) else f"{low:.2f} to {high:.2f}"
+
+
+def indistinguishable_from_one(weights: pd.DataFrame) -> list[str]:
+    """Return the tasks whose weight's 95 % interval contains 1: their weight may be chance."""
+    inside = [low <= 1 <= high for low, high in _bounds(weights)]
+    return [str(task) for task, is_inside in zip(weights["task"], inside, strict=True) if is_inside]
+
+
+def _told_from_one(weights: pd.DataFrame) -> str:
+    tasks = indistinguishable_from_one(weights)
+    if weights["weight_low"].isna().all():
+        return "No intervals were computed: how sure these weights are is not known."
+    if not tasks:
+        return "Every interval excludes 1."
+    return f"Cannot be told from 1 (the interval contains it): {', '.join(tasks)}."
+
+
+def warning_lines(weights: pd.DataFrame, scores: pd.DataFrame | None) -> list[str]:
+    """Return one line for each thing that makes the numbers less sure than they look."""
+    noted = weights[weights["note"].ne("") & weights["note"].ne("fixed")]
+    lines = [f"{task}: {note}" for task, note in zip(noted["task"], noted["note"], strict=True)]
+    if scores is None:
+        return lines
+    lines += _count_lines(scores, "invalid", "answers could not be read and score 0")
+    return lines + _count_lines(scores, "truncated", "answers were cut at max_new_tokens")
+
+
+def _count_lines(scores: pd.DataFrame, column: str, what: str) -> list[str]:
+    """Sum a count over runs and splits for each task; a task's metrics share their answers, so count them once."""
+    keys = ["task", "run", "split"]
+    answers = scores.groupby(keys, sort=False)[["n", column]].max().reset_index()
+    lines = []
+    for task, rows in answers.groupby("task", sort=False):
+        if (count := int(rows[column].sum())) == 0:
+            continue
+        worst = rows.loc[(rows[column] / rows["n"]).idxmax()]
+        most = f"most in run {worst['run']}, {worst['split']}: {worst[column]:.0f} of {worst['n']:.0f}"
+        lines.append(f"{task}: {count} of {rows['n'].sum():.0f} {what} ({most})")
+    return lines
+
+
+def _place(path: str) -> str:
+    description = DESCRIPTIONS.get(Path(path).name, "")
+    return f"  {path}" + (f"   {description}" if description else "")
+
+
+def _section(title: str, body: str) -> str:
+    return f"{title}\n{'=' * len(title)}\n\n{body}"

@@ -1,0 +1,37 @@
+"""Write the short text that is printed when an experiment is finished."""
+
+import argparse
+
+from visatb.errors import friendly_exit
+from visatb.files import write_text
+from visatb.reporting.reading import read_benchmark, read_scores, read_weights
+from visatb.reporting.summary import summary_text
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", required=True, help="weights.tsv")
+    parser.add_argument("--benchmark", help="benchmark.tsv; left out where no final model was trained")
+    parser.add_argument("--scores", nargs="*", default=[], help="scores.tsv, for the counts of unreadable answers")
+    parser.add_argument("--see", nargs="*", default=[], metavar="PATH", help="files to send the reader to")
+    parser.add_argument("--output", required=True, help="the text file to write; it is printed too")
+    return parser.parse_args()
+
+
+@friendly_exit
+def main() -> None:
+    """Tables in, text out."""
+    args = arguments()
+    text = summary_text(
+        read_weights(args.weights),
+        read_benchmark(args.benchmark) if args.benchmark else None,
+        read_scores(args.scores) if args.scores else None,
+        args.see,
+    )
+    write_text(args.output, text)
+    print(text, end="")
+
+
+if __name__ == "__main__":
+    main()
