@@ -1,0 +1,146 @@
+"""What an experiment consists of: its tasks and groups, the runs to be trained, their mixtures and evaluations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from visatb.config import Config, JobResources, ModelConfig, TaskConfig
+from visatb.config_checks import check_config
+from visatb.config_loading import load_config, load_model_config
+
+Evaluation = tuple[str, str, str]
+"""(run, split, task)"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training.
+
+    Attributes:
+        name: its folder under ``runs/``, e.g. ``plus-GQA``.
+        kind: ``mini``, ``plus``, ``mini-only``, ``large-only``, ``single``, ``ew``, ``visatb`` or ``given``.
+        mixture: task -> the subset it is trained on (``mini``, ``large`` or ``train``).
+        evaluates: split -> the tasks whose samples of that split it answers.
+        weights: where its task weights come from: ``equal``, ``visatb`` or a name under ``given_weights``.
+    """
+
+    name: str
+    kind: str
+    mixture: Mapping[str, str]
+    evaluates: Mapping[str, tuple[str, ...]]
+    weights: str = "equal"
+
+    @property
+    def is_preparation(self) -> bool:
+        """Whether the run serves to measure V, not to be used."""
+        return self.kind in ("mini", "plus", "mini-only", "large-only")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A checked config together with its model, and everything that follows from them."""
+
+    config: Config
+    model: ModelConfig
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, object], origin: str = "config") -> "Experiment":
+        """Build an experiment from a config mapping.
+
+        Raises:
+            VisatbError: with every mistake in the config, in words, at once.
+        """
+        config = load_config(values, origin)
+        check_config(config, origin)
+        return cls(config, load_model_config(config.model))
+
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return self.config.experiment
+
+    @property
+    def folder(self) -> Path:
+        """Where its results lie."""
+        return Path(self.config.results) / self.name
+
+    @property
+    def tasks(self) -> Mapping[str, TaskConfig]:
+        """The balanced tasks."""
+        return self.config.tasks
+
+    @property
+    def all_tasks(self) -> list[str]:
+        """The names of balanced and fixed tasks, in the config's order."""
+        return [*self.config.tasks, *self.config.fixed_tasks]
+
+    @cached_property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """Group -> its tasks. A task that no group names is a group of its own."""
+        group_of = {task: group for group, members in self.config.groups.items() for task in members}
+        groups: dict[str, tuple[str, ...]] = {}
+        for task in self.tasks:
+            group = group_of.get(task, task)
+            groups[group] = (*groups.get(group, ()), task)
+        return groups
+
+    @cached_property
+    def validation_columns(self) -> list[tuple[str, str]]:
+        """(task, metric) of every column of the validation matrix."""
+        return [(task, metric) for task, settings in self.tasks.items() for metric in settings.metrics]
+
+    def column_name(self, task: str, metric: str) -> str:
+        """Return the heading of a score: the task, and its metric too where the task has several."""
+        return task if len(self.tasks[task].metrics) == 1 else f"{task}:{metric}"
+
+    @cached_property
+    def runs(self) -> dict[str, Run]:
+        """Every run by name: the preparation first, then the final ones in the order of ``methods``."""
+        runs = [self._preparation("mini", "mini", {})]
+        runs += [self._preparation(f"plus-{g}", "plus", dict.fromkeys(t, "large")) for g, t in self.groups.items()]
+        if self.config.balancing.difficulty == "precise":
+            runs += [self._alone(f"{size}-only-{t}", f"{size}-only", t, size, "val") for t in self.tasks for size in ("mini", "large")]
+        for method in self.config.methods:
+            runs += self._final(method)
+        return {run.name: run for run in runs}
+
+    def _preparation(self, name: str, kind: str, larger: Mapping[str, str]) -> Run:
+        mixture = {task: larger.get(task, "mini") for task in self.all_tasks}
+        return Run(name, kind, mixture, {"val": tuple(self.tasks)})
+
+    def _alone(self, name: str, kind: str, task: str, subset: str, split: str) -> Run:
+        return Run(name, kind, {task: subset}, {split: (task,)})
+
+    def _final(self, method: str) -> list[Run]:
+        if method == "stl":
+            return [self._alone(f"single-{task}", "single", task, "train", "test") for task in self.tasks]
+        kind = method if method in ("ew", "visatb") else "given"
+        weights = {"ew": "equal"}.get(method, method)
+        mixture = dict.fromkeys(self.all_tasks, "train")
+        return [Run(method, kind, mixture, {"test": tuple(self.tasks)}, weights)]
+
+    @property
+    def preparation_runs(self) -> list[Run]:
+        """The runs behind the validation matrix."""
+        return [run for run in self.runs.values() if run.is_preparation]
+
+    @property
+    def final_runs(self) -> list[Run]:
+        """The runs that the benchmark table compares."""
+        return [run for run in self.runs.values() if not run.is_preparation]
+
+    def evaluations(self, split: str) -> list[Evaluation]:
+        """Return every (run, split, task) that is predicted and scored on ``split``."""
+        return [(run.name, split, task) for run in self.runs.values() for task in run.evaluates.get(split, ())]
+
+    def resources(self, run: str) -> JobResources:
+        """Return what the training of ``run`` asks for."""
+        wanted = self.config.resources
+        return wanted.preparation if self.runs[run].is_preparation else wanted.final
+
+    def accumulation_steps(self, run: str) -> int:
+        """Return the micro-batches that one device adds up for one optimiser step of ``run``."""
+        wanted = self.resources(run)
+        devices = wanted.nodes * max(1, wanted.gpus)
+        return self.config.training.global_batch_size // (self.config.training.micro_batch_size * devices)

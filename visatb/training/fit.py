@@ -1,0 +1,231 @@
+"""One training from its mixture to its model: set up, go on from the last checkpoint, train, publish."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import torch
+from torch.utils.data import Dataset
+from transformers import TrainingArguments
+
+from visatb.errors import VisatbError
+from visatb.files import read_parquet
+from visatb.training.checkpoints import Checkpoints, file_digest, folder_digest, mark_complete
+from visatb.training.collator import Collator, Sample
+from visatb.training.history import History
+from visatb.training.models import freeze, load_model, load_processor
+from visatb.training.trainer import VitwTrainer
+from visatb.training.weighting import FixedWeights, weights_of
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The numbers of a training that its result depends on. Units and meaning as in the config's ``training``."""
+
+    seed: int
+    epochs: float
+    global_batch_size: int
+    learning_rate: float
+    warmup: float
+    schedule: str
+    weight_decay: float
+    beta1: float
+    beta2: float
+    max_gradient_norm: float
+    max_length: int
+    precision: Literal["float32", "bfloat16"]
+    normalization: Literal["step", "micro_batch"]
+    freeze: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How a training is run here; its result does not depend on it but for rounding."""
+
+    micro_batch_size: int
+    gpus: int = 0
+    gradient_checkpointing: bool = False
+    attention: str = "sdpa"
+    deepspeed: str | None = None
+    save_steps: int = 200
+    keep_checkpoints: int = 2
+    workers: int = 0
+
+
+class MixtureDataset(Dataset[Sample]):
+    """The rows of a mixture; images are opened when a batch is made."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._columns = table.select(["conversations", "image", "task"]).combine_chunks()
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __getitem__(self, index: int) -> Sample:
+        row: Sample = self._columns.slice(index, 1).to_pylist()[0]
+        return row
+
+
+class _CheckpointingTrainer(VitwTrainer):
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()
+        if self.is_world_process_zero():
+            mark_complete(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+
+
+def fit(
+    run: str,
+    mixture: str | Path,
+    base: str,
+    weights: Mapping[str, float] | None,
+    recipe: Recipe,
+    machine: Machine,
+    folder: str | Path,
+    output: str | Path,
+) -> None:
+    """Train ``base`` on a mixture and put the model at ``output``.
+
+    Checkpoints and the history lie in ``folder``. A training that was interrupted goes on from its last whole
+    checkpoint; one that had ended, for the very same inputs, is published again without any training.
+
+    Args:
+        run: the run's name, for progress lines.
+        mixture: Parquet file made by `visatb.data.mixtures.build_mixture`.
+        base: checkpoint folder or hub name to start from.
+        weights: task -> lambda, or None for equal weights.
+        recipe: what the result depends on.
+        machine: how it is computed here.
+        folder: the run's own folder.
+        output: where the finished model goes.
+
+    Raises:
+        VisatbError: a task of the mixture has no weight, or the batch does not split evenly over the devices.
+    """
+    table = read_parquet(mixture)
+    tasks = sorted(set(table["task"].to_pylist()))
+    lambdas = weights_of(tasks, weights or dict.fromkeys(tasks, 1.0), "weights")
+    checkpoints = Checkpoints(Path(folder) / "checkpoints", _description(mixture, base, recipe, tasks, lambdas))
+    if checkpoints.finished_model.is_dir():
+        print(f"[{run}] was trained before with the same inputs: nothing to train", file=sys.stderr)
+        checkpoints.publish(output)
+        return
+    checkpoints.open()
+    trainer = _trainer(run, table, tasks, FixedWeights(lambdas), base, recipe, machine, Path(folder), checkpoints)
+    trainer.train(resume_from_checkpoint=_resume_point(run, trainer, checkpoints))
+    _finish(trainer, checkpoints, output)
+
+
+def _description(
+    mixture: str | Path, base: str, recipe: Recipe, tasks: Sequence[str], weights: Any
+) -> dict[str, Any]:
+    return {
+        "mixture": file_digest(mixture),
+        "base": folder_digest(base) if Path(base).is_dir() else base,
+        "weights": dict(zip(tasks, weights.tolist(), strict=True)),
+        **{key: list(value) if isinstance(value, tuple) else value for key, value in asdict(recipe).items()},
+    }
+
+
+def _resume_point(run: str, trainer: VitwTrainer, checkpoints: Checkpoints) -> str | None:
+    with trainer.accelerator.main_process_first():
+        if trainer.is_world_process_zero():
+            for difference in checkpoints.others():
+                print(f"[{run}] {difference}", file=sys.stderr)
+            for path in checkpoints.remove_broken():
+                print(f"[{run}] {path}: not whole, skipped and removed", file=sys.stderr)
+        newest = checkpoints.newest_intact()
+    if newest and trainer.is_world_process_zero():
+        print(f"[{run}] goes on from {newest}", file=sys.stderr)
+    return str(newest) if newest else None
+
+
+def _trainer(
+    run: str,
+    table: pa.Table,
+    tasks: Sequence[str],
+    weighting: FixedWeights,
+    base: str,
+    recipe: Recipe,
+    machine: Machine,
+    folder: Path,
+    checkpoints: Checkpoints,
+) -> VitwTrainer:
+    arguments = _arguments(recipe, machine, checkpoints.folder)
+    processor = load_processor(base)
+    model = load_model(base, dtype=torch.float32, attention=machine.attention)
+    freeze(model, recipe.freeze)
+    return _CheckpointingTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=MixtureDataset(table),
+        data_collator=Collator(processor, tasks, recipe.max_length),
+        processing_class=processor,
+        callbacks=[History(folder / "training.jsonl", run)],
+        tasks=tasks,
+        weighting=weighting,
+        normalization=recipe.normalization,
+    )
+
+
+def _arguments(recipe: Recipe, machine: Machine, output: Path) -> TrainingArguments:
+    bfloat16 = recipe.precision == "bfloat16"
+    return TrainingArguments(
+        output_dir=str(output),
+        per_device_train_batch_size=machine.micro_batch_size,
+        num_train_epochs=recipe.epochs,
+        learning_rate=recipe.learning_rate,
+        warmup_steps=recipe.warmup,
+        lr_scheduler_type=recipe.schedule,
+        weight_decay=recipe.weight_decay,
+        adam_beta1=recipe.beta1,
+        adam_beta2=recipe.beta2,
+        max_grad_norm=recipe.max_gradient_norm,
+        bf16=bfloat16,
+        tf32=bfloat16 if machine.gpus else None,
+        gradient_checkpointing=machine.gradient_checkpointing,
+        deepspeed=machine.deepspeed,
+        use_cpu=machine.gpus == 0,
+        ddp_backend=None if machine.gpus else "gloo",
+        dataloader_num_workers=machine.workers,
+        dataloader_pin_memory=machine.gpus > 0,
+        save_strategy="steps",
+        save_steps=machine.save_steps,
+        save_total_limit=machine.keep_checkpoints,
+        logging_steps=10,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        gradient_accumulation_steps=_accumulation(recipe, machine),
+    )
+
+
+def _accumulation(recipe: Recipe, machine: Machine) -> int:
+    from accelerate.state import PartialState
+
+    devices = PartialState(cpu=machine.gpus == 0).num_processes
+    steps, rest = divmod(recipe.global_batch_size, machine.micro_batch_size * devices)
+    if rest or not steps:
+        raise VisatbError(
+            f"global_batch_size {recipe.global_batch_size} is no multiple of micro_batch_size "
+            f"{machine.micro_batch_size} x {devices} process(es); change one of them"
+        )
+    return steps
+
+
+def _finish(trainer: VitwTrainer, checkpoints: Checkpoints, output: str | Path) -> None:
+    saved = checkpoints.folder / "last"
+    trainer.save_model(str(saved))
+    trainer.accelerator.wait_for_everyone()
+    if trainer.is_world_process_zero():
+        (saved / "training_args.bin").unlink(missing_ok=True)
+        checkpoints.finish(saved)
+        checkpoints.publish(output)
+    trainer.accelerator.wait_for_everyone()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -1,0 +1,125 @@
+"""The transformers Trainer with the weighted loss of Eq. 2 (VITW), normalised over the whole optimiser step."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers import Trainer
+
+from visatb.training.collator import IGNORED
+from visatb.training.weighting import Vector, Weighting
+
+
+@contextmanager
+def head_sees_only(model: nn.Module, positions: torch.Tensor) -> Iterator[None]:
+    """Let the output head work on ``positions`` [samples, tokens] (bool) alone, so that logits are [positions, vocabulary]."""
+    head = model.get_output_embeddings()
+    handle = head.register_forward_pre_hook(lambda _, arguments: (arguments[0][positions], *arguments[1:]))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+class VitwTrainer(Trainer):
+    """Minimises sum_k lambda_task(k) nll_k / sum_k lambda_task(k) over the supervised tokens of an optimiser step.
+
+    Both sums run over all ranks and all gradient-accumulation micro-batches, however the step is split. With
+    ``normalization="micro_batch"`` they run over one rank's micro-batch instead, as in the authors' code.
+    """
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(
+        self,
+        *args: Any,
+        tasks: Sequence[str],
+        weighting: Weighting,
+        normalization: Literal["step", "micro_batch"] = "step",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.tasks = list(tasks)
+        self.weighting = weighting
+        self.normalization = normalization
+        self._coefficients: Vector = np.zeros(len(self.tasks))
+        self._micro_batches = 1
+        self._nll_sums = np.zeros(len(self.tasks))
+        self._token_counts = np.zeros(len(self.tasks))
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor | int | None:
+        """Count the supervised tokens of the coming step per task, over micro-batches and ranks, and fix its coefficients."""
+        local = sum((self._count_tokens(batch) for batch in batch_samples), np.zeros(len(self.tasks)))
+        counts = self._sum_over_ranks(local)
+        self._coefficients = self.weighting.coefficients(counts)
+        self._micro_batches = max(1, len(batch_samples))
+        return torch.tensor(counts.sum(), device=device)
+
+    def _count_tokens(self, batch: dict[str, torch.Tensor]) -> Vector:
+        supervised = batch["labels"][:, 1:] != IGNORED
+        return torch.bincount(batch["task_ids"][:, 1:][supervised].cpu(), minlength=len(self.tasks)).double().numpy()
+
+    def _sum_over_ranks(self, values: Vector) -> Vector:
+        if self.args.world_size == 1:
+            return values
+        tensor = torch.tensor(values, dtype=torch.float64, device=self.args.device)
+        return self.accelerator.reduce(tensor, reduction="sum").cpu().numpy()
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Return this micro-batch's part of the step's loss, times the number of ranks, which average gradients."""
+        model_inputs = {key: value for key, value in inputs.items() if key not in ("labels", "task_ids")}
+        targets = inputs["labels"][:, 1:]
+        supervised = targets != IGNORED
+        with head_sees_only(self.accelerator.unwrap_model(model), F.pad(supervised, (0, 1))):
+            outputs = model(**model_inputs, use_cache=False)
+        nll = F.cross_entropy(outputs.logits.float(), targets[supervised], reduction="none")
+        task_ids = inputs["task_ids"][:, 1:][supervised]
+        loss = (self._token_coefficients(inputs).to(nll.device)[task_ids] * nll).sum()
+        self._note(nll.detach(), task_ids)
+        return (loss, outputs) if return_outputs else loss
+
+    def _token_coefficients(self, inputs: dict[str, Any]) -> torch.Tensor:
+        if self.normalization == "micro_batch":
+            coefficients = self.weighting.coefficients(self._count_tokens(inputs)) / self._micro_batches
+        else:
+            coefficients = self._coefficients * self.accelerator.num_processes
+        return torch.tensor(coefficients, dtype=torch.float32)
+
+    def _note(self, nll: torch.Tensor, task_ids: torch.Tensor) -> None:
+        size = len(self.tasks)
+        self._nll_sums += torch.bincount(task_ids, weights=nll.double(), minlength=size).cpu().numpy()
+        self._token_counts += torch.bincount(task_ids, minlength=size).cpu().double().numpy()
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add to the log the mean token loss of each task since the last one, the weights and the tokens seen."""
+        if "loss" in logs:
+            sums, counts = self._sum_over_ranks(self._nll_sums), self._sum_over_ranks(self._token_counts)
+            self._nll_sums, self._token_counts = np.zeros_like(sums), np.zeros_like(counts)
+            seen = zip(self.tasks, sums, counts, strict=True)
+            logs["task_loss"] = {task: total / count for task, total, count in seen if count}  # type: ignore[assignment]
+            logs["weights"] = dict(zip(self.tasks, self.weighting.weights().tolist(), strict=True))  # type: ignore[assignment]
+            logs["tokens"] = counts.sum()
+        super().log(logs, start_time)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        """Restore the weights by way of ``from_pretrained``.
+
+        The Trainer's own loading compares raw key names, which differ from the model's for architectures whose
+        checkpoints keep the hub's names; it then restores nothing and only warns.
+        """
+        model = model if model is not None else self.model
+        if not os.path.isfile(os.path.join(resume_from_checkpoint, "config.json")):
+            raise FileNotFoundError(f"{resume_from_checkpoint}: holds no config.json")
+        restored = type(model).from_pretrained(resume_from_checkpoint, dtype=torch.float32)
+        model.load_state_dict(restored.state_dict(), strict=True)
