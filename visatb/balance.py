@@ -53,9 +53,10 @@ class Balance:
     """Weights and all they follow from.
 
     Series are indexed by group; C has the contributing groups as rows and the receiving ones as columns.
-    Every lambda sums to the number of groups. ``temperature`` is the number that was used. ``notes`` are words
-    on anything that the settings did not foresee. ``names``, ``layout``, ``screening`` and ``settings`` are
-    what a bootstrap needs to repeat the calculation on other scores (`visatb.uncertainty`).
+    Every lambda sums to the number of groups. ``temperature`` is the number that was used. ``notes`` are
+    words on anything that the settings did not foresee. ``names``, ``layout``, ``screening`` and
+    ``settings`` are what a bootstrap needs to repeat the calculation on other scores
+    (`visatb.uncertainty`).
     """
 
     C: pd.DataFrame
@@ -183,9 +184,7 @@ def _findings(values: Floats, noise: Floats, names: Names, layout: Layout) -> di
             found[column] = f"{scores[0]} is {better} {scores[1]} by no more than its noise ({limit})"
         elif ratio[column] <= equations.ROUNDING:
             row = (layout.full if layout.sign[column] > 0 else layout.small)[column]
-            found[column] = (
-                f"V({names.runs[row]}) = {values[row, column]:.6g} is not above 0, so D is undefined"
-            )
+            found[column] = f"V({names.runs[row]}) = {values[row, column]:.6g} is not above 0, so D is undefined"
     return found
 
 
@@ -206,6 +205,4 @@ def _temperature(measures: Measures, settings: BalanceSettings) -> tuple[float, 
         return lowest, []
     highest = max(equations.TEMPERATURES)
     low, high = equations.WEIGHT_RANGE
-    return highest, [
-        f"no temperature up to {highest:g} keeps every weight in [{low:g}, {high:g}]; it was used"
-    ]
+    return highest, [f"no temperature up to {highest:g} keeps every weight in [{low:g}, {high:g}]; it was used"]

@@ -95,17 +95,13 @@ def column_names(columns: Sequence[Column]) -> list[str]:
     return [c.task if metrics[c.task] == 1 else f"{c.task}:{c.metric}" for c in columns]
 
 
-def needed_scores(
-    columns: Sequence[Column], groups: Groups, settings: BalanceSettings
-) -> dict[str, tuple[str, ...]]:
+def needed_scores(columns: Sequence[Column], groups: Groups, settings: BalanceSettings) -> dict[str, tuple[str, ...]]:
     """Return every run whose validation scores are needed, with the headings of the columns it is needed in.
 
     The paired form has N + 1 runs, and 2 more a task with precise difficulty; the simple form 2N + 1.
     """
     names = column_names(columns)
-    own = {
-        task: [n for n, c in zip(names, columns, strict=True) if c.task == task] for task in _tasks(groups)
-    }
+    own = {task: [n for n, c in zip(names, columns, strict=True) if c.task == task] for task in _tasks(groups)}
     paired = settings.form == "paired"
     everywhere = ["mini" if paired else "base", *(_trained(group, groups, settings) for group in groups)]
     needs = dict.fromkeys(everywhere, tuple(names))
@@ -150,8 +146,8 @@ def array_of(matrix: pd.DataFrame, names: Names) -> Floats:
     """Return the scores [R, K] of ``matrix`` in the order of ``names``, cells that are not needed as 0.
 
     Raises:
-        VisatbError: naming every missing, unexpected or repeated run and column, and every score that is not a
-            finite number.
+        VisatbError: naming every missing, unexpected or repeated run and column, and every score that is
+            not a finite number.
     """
     problems = [
         *_axis_problems("run", list(matrix.index), names.runs),

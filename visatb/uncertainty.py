@@ -1,0 +1,264 @@
+"""How sure are the scores, and what follows from them? Standard errors and a paired bootstrap over samples.
+
+A score is sum(numerator) / sum(denominator) over the samples of a column. All runs answered the same
+samples, so one draw serves every run; and samples of one image are not independent, so images are drawn,
+not samples.
+"""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from visatb import equations
+from visatb.balance import Balance, BalanceSettings, Column, Groups
+from visatb.equations import Floats
+from visatb.errors import VisatbError, bullet_list
+from visatb.validation_matrix import lay_out
+
+INTERVAL = (2.5, 97.5)
+"""The percentiles between which a 95 % interval lies."""
+
+DRAWS_AT_ONCE = 4_000_000
+"""Images drawn for one chunk of replicates: about 100 MB."""
+
+
+@dataclass(frozen=True)
+class PairedSamples:
+    """What several runs scored on the same samples, for one column.
+
+    ``numerators`` and ``denominators`` are [runs, samples]; ``images`` [samples] says which samples belong
+    together.
+
+    Raises:
+        VisatbError: for values that are not finite, denominators that are negative or sum to 0, or fewer
+            than two images, of which no uncertainty can be known.
+    """
+
+    column: str
+    runs: tuple[str, ...]
+    numerators: Floats
+    denominators: Floats
+    images: Sequence[str]
+
+    def __post_init__(self) -> None:
+        problems = []
+        for run, above, below in zip(self.runs, self.numerators, self.denominators, strict=True):
+            if not (np.isfinite(above).all() and np.isfinite(below).all()):
+                problems.append(f"run {run} has scores that are not finite numbers")
+            elif (below < 0).any() or below.sum() <= 0:
+                problems.append(f"the denominators of run {run} must not be negative and not all 0")
+        if len(set(self.images)) < 2:
+            problems.append(f"samples of at least two images are needed, found {len(set(self.images))}")
+        if problems:
+            raise VisatbError(f"the samples of {self.column} cannot be used:\n{bullet_list(problems)}")
+
+    def scores(self) -> Floats:
+        """Return the score [runs] of each run."""
+        return self.numerators.sum(axis=1) / self.denominators.sum(axis=1)
+
+    def image_sums(self) -> tuple[list[str], Floats, Floats]:
+        """Return the distinct images, and the numerators and denominators [runs, images] summed over each."""
+        labels, image = np.unique(np.asarray(self.images, dtype=str), return_inverse=True)
+        sums: list[Floats] = [
+            np.stack([np.bincount(image, row, labels.size) for row in rows]).astype(np.float64)
+            for rows in (self.numerators, self.denominators)
+        ]
+        return labels.tolist(), sums[0], sums[1]
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """95 % intervals around a `Balance`.
+
+    ``contributions``: columns from, to, value, low, high; one row for each ordered pair of different groups.
+    ``groups``: one row a group, columns ``<name>_low`` and ``<name>_high`` for C_out, C_in, D, lambda_out,
+    lambda_in, lambda_D and weight.
+    """
+
+    contributions: pd.DataFrame
+    groups: pd.DataFrame
+
+
+def paired_samples(column: str, tables: Mapping[str, pd.DataFrame]) -> PairedSamples:
+    """Align what several runs scored in one column.
+
+    Args:
+        column: its name, for messages.
+        tables: run -> table with the columns id, image, numerator, denominator, in any order of rows. Samples
+            without an image (text only) each stand for themselves.
+
+    Raises:
+        VisatbError: naming repeated ids, ids that some runs have and others lack, and images that differ.
+    """
+    first, *_ = tables
+    indexed = {run: table.set_index("id") for run, table in tables.items()}
+    order = indexed[first].index
+    problems = [problem for run in tables for problem in _alignment_problems(first, run, indexed)]
+    if problems:
+        raise VisatbError(f"the runs were not scored on the same samples of {column}:\n{bullet_list(problems)}")
+    aligned = [table.loc[order] for table in indexed.values()]
+    images = [
+        f"sample {sample}" if pd.isna(image) else f"image {image}"
+        for sample, image in zip(order, indexed[first]["image"], strict=True)
+    ]
+    numerators = np.stack([table["numerator"].to_numpy(dtype=np.float64) for table in aligned])
+    denominators = np.stack([table["denominator"].to_numpy(dtype=np.float64) for table in aligned])
+    return PairedSamples(column, tuple(tables), numerators, denominators, images)
+
+
+def standard_errors(samples: PairedSamples) -> pd.Series:
+    """Return the standard error of each run's score, indexed by run: linearised ratio, clustered by image."""
+    _, numerators, denominators = samples.image_sums()
+    return pd.Series(_spread(_influences(numerators, denominators)), index=list(samples.runs))
+
+
+def gap_standard_errors(
+    samples: Sequence[PairedSamples], columns: Sequence[Column], groups: Groups, settings: BalanceSettings
+) -> pd.Series:
+    """Return, by column name, the standard error of V_j(j+mini) - V_j(mini) over the same samples.
+
+    Raises:
+        VisatbError: where a column or a run has no samples.
+    """
+    names, layout = lay_out(columns, groups, settings)
+    errors = {}
+    for column, found in _by_column(samples, names.needs).items():
+        own = names.runs[layout.trained[layout.group_of[names.columns.index(column)]]]
+        _, numerators, denominators = found.image_sums()
+        influences = _influences(numerators, denominators)
+        gap = influences[found.runs.index(own)] - influences[found.runs.index(names.runs[layout.baseline])]
+        errors[column] = float(_spread(gap))
+    return pd.Series(errors)
+
+
+def intervals(point: Balance, samples: Sequence[PairedSamples], replicates: int = 2000, seed: int = 0) -> Intervals:
+    """Return 95 % percentile intervals from a paired bootstrap over images.
+
+    In every replicate the images of a column are drawn anew, with replacement, and all runs are scored on
+    the same draw; columns of the same images share it. Columns that are ill-posed in ``point`` stay so, and
+    the temperature stays the one of ``point``. Where the gap of another column vanishes in a replicate,
+    that column is clipped there (`visatb.equations.contributions`), so that no interval is infinite.
+
+    Raises:
+        VisatbError: where a column or a run has no samples.
+    """
+    names = point.names
+    values = np.zeros((replicates, len(names.runs), len(names.columns)))
+    for column, found in _by_column(samples, names.needs).items():
+        drawn = replicate_scores(found, replicates, seed)
+        for run in (run for run, needed in names.needs.items() if column in needed):
+            row = names.runs.index(run)
+            values[:, row, names.columns.index(column)] = drawn[:, found.runs.index(run)]
+    measures = equations.measure(values, point.layout, point.screening)
+    weights = equations.weigh(measures, point.settings.alphas, point.temperature)
+    by_group = {
+        "C_out": measures.C_out,
+        "C_in": measures.C_in,
+        "D": measures.D,
+        "lambda_out": weights.outward,
+        "lambda_in": weights.inward,
+        "lambda_D": weights.difficulty,
+        "weight": weights.total,
+    }
+    bounds = {
+        f"{name}_{end}": bound
+        for name, drawn in by_group.items()
+        for end, bound in zip(("low", "high"), _bounds(drawn), strict=True)
+    }
+    return Intervals(
+        contributions=_pairs(point.C, *_bounds(measures.C)),
+        groups=pd.DataFrame(bounds, index=pd.Index(names.groups, name="group")),
+    )
+
+
+def replicate_scores(samples: PairedSamples, replicates: int, seed: int) -> Floats:
+    """Return the scores [replicates, runs] of as many draws of the images, the same draw for every run.
+
+    The draw depends on ``seed`` and on the images alone, not on the column's name or place. A run whose drawn
+    denominators are all 0 has its own score.
+    """
+    labels, numerators, denominators = samples.image_sums()
+    images = len(labels)
+    generator = np.random.default_rng([seed, zlib.crc32("\n".join(labels).encode())])
+    chunk = max(1, DRAWS_AT_ONCE // images)
+    scores = []
+    for start in range(0, replicates, chunk):
+        rows = min(chunk, replicates - start)
+        drawn = generator.integers(images, size=(rows, images)) + images * np.arange(rows)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images).astype(np.float64)
+        above, below = times @ numerators.T, times @ denominators.T
+        scores.append(np.where(below > 0, above / np.where(below > 0, below, 1.0), samples.scores()))
+    return np.concatenate(scores)
+
+
+def _alignment_problems(first: str, run: str, indexed: Mapping[str, pd.DataFrame]) -> list[str]:
+    table, reference = indexed[run], indexed[first]
+    if not table.index.is_unique:
+        repeated = table.index[table.index.duplicated()].unique()
+        return [f"run {run} has ids more than once: {_some(repeated)}"]
+    problems = [
+        f"run {lacking} lacks ids that run {having} has: {_some(ids)}"
+        for lacking, having, ids in (
+            (run, first, reference.index.difference(table.index)),
+            (first, run, table.index.difference(reference.index)),
+        )
+        if len(ids)
+    ]
+    if not problems and reference.index.is_unique:
+        own, other = table["image"].loc[reference.index], reference["image"]
+        moved = other.index[~((own == other) | (own.isna() & other.isna())).fillna(False).to_numpy(dtype=bool)]
+        if len(moved):
+            problems.append(f"runs {first} and {run} name different images for the ids {_some(moved)}")
+    return problems
+
+
+def _some(ids: pd.Index) -> str:
+    shown = ", ".join(str(sample) for sample in ids[:5])
+    return shown if len(ids) <= 5 else f"{shown} and {len(ids) - 5} more"
+
+
+def _by_column(samples: Sequence[PairedSamples], needs: Mapping[str, Sequence[str]]) -> dict[str, PairedSamples]:
+    """Return the samples by column in the matrix's order, after checking that all are there."""
+    found = {one.column: one for one in samples}
+    wanted = list(next(iter(needs.values())))
+    problems = [f"column {column} has no samples" for column in wanted if column not in found]
+    problems += [
+        f"column {column} has no samples of run {run}"
+        for run, columns in needs.items()
+        for column in columns
+        if column in found and run not in found[column].runs
+    ]
+    if problems:
+        raise VisatbError(f"samples are missing for the validation matrix:\n{bullet_list(problems)}")
+    return {column: found[column] for column in wanted}
+
+
+def _influences(numerators: Floats, denominators: Floats) -> Floats:
+    """Return [runs, images] how much each image moves each run's score, to first order."""
+    total = denominators.sum(axis=1, keepdims=True)
+    return (numerators - numerators.sum(axis=1, keepdims=True) / total * denominators) / total
+
+
+def _spread(influences: Floats) -> Floats:
+    images = influences.shape[-1]
+    return np.sqrt(images / (images - 1) * (influences**2).sum(axis=-1))
+
+
+def _bounds(drawn: Floats) -> tuple[Floats, Floats]:
+    low, high = np.percentile(drawn, INTERVAL, axis=0)
+    return low, high
+
+
+def _pairs(C: pd.DataFrame, low: Floats, high: Floats) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            (giver, receiver, C.iat[i, j], low[i, j], high[i, j])
+            for i, giver in enumerate(C.index)
+            for j, receiver in enumerate(C.columns)
+            if i != j
+        ],
+        columns=["from", "to", "value", "low", "high"],
+    )
