@@ -15,16 +15,14 @@ WEIGHTS = ("C_out", "C_in", "D", "lambda_out", "lambda_in", "lambda_D", "weight"
 
 
 def read_columns(path: str | Path, names: Sequence[str], numbers: Sequence[str] = ()) -> pd.DataFrame:
-    """Read a table whose columns ``names`` hold text and ``numbers`` hold numbers; empty cells of the latter are NaN.
+    """Read a table whose columns ``names`` hold text and ``numbers`` numbers; empty cells of the latter are NaN.
 
     A missing column, a cell that is not a number or a table without rows raises `VisatbError`.
     """
     table = read_table(path)
     missing = [column for column in (*names, *numbers) if column not in table.columns]
     if missing:
-        raise VisatbError(
-            f"{path}: has no column {', '.join(map(repr, missing))}; its columns are {', '.join(table.columns)}"
-        )
+        raise VisatbError(f"{path}: has no column {', '.join(map(repr, missing))}; it has {', '.join(table.columns)}")
     if table.empty:
         raise VisatbError(f"{path}: the table has no rows")
     for column in names:

@@ -52,7 +52,7 @@ _LEGEND = (
 
 
 def weights_text(weights: pd.DataFrame) -> str:
-    """Return the table of tasks with C_out, C_in, D and lambda with its 95 % interval. Undefined values are ``-``."""
+    """Return the table of tasks with C_out, C_in, D and lambda with its 95 % interval; undefined is ``-``."""
     table = pd.DataFrame({"task": weights["task"]})
     if (weights["group"].ne(weights["task"]) & weights["group"].ne("")).any():
         table["group"] = weights["group"]
@@ -100,7 +100,7 @@ def warning_lines(weights: pd.DataFrame, scores: pd.DataFrame | None) -> list[st
 
 
 def _count_lines(scores: pd.DataFrame, column: str, what: str) -> list[str]:
-    """Sum a count over runs and splits for each task; a task's metrics share their answers, so count them once."""
+    """Sum a count over runs and splits for each task; metrics of a task share answers, so those count once."""
     keys = ["task", "run", "split"]
     answers = scores.groupby(keys, sort=False)[["n", column]].max().reset_index()
     lines = []

@@ -19,13 +19,13 @@ def method_label(method: str) -> str:
 
 
 def score_decimals(values: Iterable[float]) -> int:
-    """Return 4 for scores on a scale of about 0 to 1 (CIDEr, GLEU, shares) and 2 for percentages and points."""
+    """Return 4 for scores on a scale of about 0 to 1 (CIDEr, GLEU, shares), 2 for percentages and points."""
     finite = [abs(value) for value in values if not pd.isna(value)]
     return 4 if finite and max(finite) < 2 else 2
 
 
 def format_numbers(values: Iterable[float], decimals: int) -> list[str]:
-    """Format numbers with a fixed count of decimals; a missing one becomes an empty string, -0.00 becomes 0.00."""
+    """Format numbers with a fixed count of decimals; a missing one becomes an empty string, -0.00 is 0.00."""
     return ["" if pd.isna(value) else f"{value:z.{decimals}f}" for value in values]
 
 
@@ -61,7 +61,7 @@ def format_benchmark(benchmark: pd.DataFrame) -> pd.DataFrame:
 
 
 def benchmark_text(benchmark: pd.DataFrame, width: int = 110) -> str:
-    """Return the benchmark as aligned text; where methods x tasks is wider than ``width``, tasks become rows."""
+    """Return the benchmark as aligned text; if methods x tasks is wider than ``width``, tasks become rows."""
     shown = format_benchmark(benchmark).rename(columns=OVERALL_LABELS)
     text = text_table(shown, left=["method"])
     if max(map(len, text.splitlines())) <= width:
@@ -70,13 +70,11 @@ def benchmark_text(benchmark: pd.DataFrame, width: int = 110) -> str:
     return text_table(turned.rename_axis(columns=None), left=["task"])
 
 
-def benchmark_markdown(
-    benchmark: pd.DataFrame, lower_is_better: Collection[str] = (), baseline: str = BASELINE
-) -> str:
+def benchmark_markdown(benchmark: pd.DataFrame, lower_is_better: Collection[str] = (), baseline: str = BASELINE) -> str:
     """Return the benchmark as a Markdown table: per column the best bold and the second best underlined.
 
-    ``lower_is_better`` names the score columns where small is good; ``dE`` is one by itself. The row of ``baseline``
-    is shown and not ranked, as in the paper. See `rank_marks` for ties. Arrows in the heads say what is better.
+    ``lower_is_better`` names the score columns where small is good; ``dE`` is one by itself. The row of
+    ``baseline`` is shown and not ranked, as in the paper. For ties see `rank_marks`. Arrows say what is better.
     """
     shown = format_benchmark(benchmark)
     lower = {*lower_is_better, *(column for column, low in OVERALL_LOWER_IS_BETTER.items() if low)}
@@ -96,10 +94,10 @@ def benchmark_markdown(
 
 
 def rank_marks(shown: Sequence[str], lower_is_better: bool, ranked: Sequence[bool]) -> list[str]:
-    """Return for each printed value the template that marks it: ``**{}**`` best, ``<u>{}</u>`` second, else ``{}``.
+    """Return the template that marks each printed value: ``**{}**`` best, ``<u>{}</u>`` second, else ``{}``.
 
-    Values compare as printed: two that look the same get the same mark, and after two that share the first place
-    nobody is second (the paper's convention). Nothing is marked where fewer than two values compete.
+    Values compare as printed: two that look the same get the same mark, and after two that share the first
+    place nobody is second (the paper's convention). Nothing is marked where fewer than two values compete.
     """
     contest = [is_ranked and value != "" for value, is_ranked in zip(shown, ranked, strict=True)]
     numbers = [float(value) for value, competes in zip(shown, contest, strict=True) if competes]

@@ -1,0 +1,87 @@
+"""What all figures share: sizes, fonts, colours, and how they are written."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from visatb.errors import VisatbError
+from visatb.files import atomic_path
+
+COLUMN, PAGE = 3.3, 6.9
+"""Widths in inches of a column and of a page with two columns."""
+
+FONT_SIZE = 7.0
+CHARACTER = 0.059
+"""Mean width in inches of a character at `FONT_SIZE`."""
+
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#999999")
+MARKERS = ("o", "s", "^", "v", "P", "X", "<")
+LINES = ("-", "--", ":", "-.")
+GREY, LIGHT, ACCENT = "#666666", "#E8E8E8", "#D55E00"
+
+STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Arial", "Helvetica"],
+    "font.size": FONT_SIZE,
+    "axes.labelsize": FONT_SIZE,
+    "axes.titlesize": FONT_SIZE + 1,
+    "legend.fontsize": FONT_SIZE,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "xtick.labelsize": FONT_SIZE,
+    "ytick.labelsize": FONT_SIZE,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "xtick.major.width": 0.6,
+    "xtick.color": GREY,
+    "xtick.labelcolor": "black",
+    "ytick.major.size": 0,
+    "lines.linewidth": 1.0,
+    "axes.axisbelow": True,
+    "text.parse_math": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "visatb",
+    "savefig.dpi": 300,
+}
+styled = matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+"""Decorator of every function that draws: text is literal (a ``$`` in a task's name too) and sized for paper."""
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches that lays itself out."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03)  # type: ignore[union-attr,call-arg]
+    return figure
+
+
+def label_width(names: Iterable[str]) -> float:
+    """Return the inches that the longest name takes."""
+    return max((len(name) for name in names), default=0) * CHARACTER
+
+
+def figure_width(names: Iterable[str], content: float) -> float:
+    """Return the width of a column, or of a page if ``names`` beside ``content`` inches need more."""
+    return COLUMN if label_width(names) + content <= COLUMN else PAGE
+
+
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Turn the y axis into a list of names, the first on top."""
+    axes.set_yticks(range(len(names)), list(names))
+    axes.set_ylim(len(names) - 0.4, -0.6)
+
+
+@styled
+def save_figure(figure: Figure, paths: Iterable[str | Path]) -> None:
+    """Write a figure to every path (.svg or .png). The same figure always gives the same bytes."""
+    for path in map(Path, paths):
+        kind = path.suffix.lower().lstrip(".")
+        if kind not in ("svg", "png"):
+            raise VisatbError(f"{path}: figures are written as .svg or .png; name the file so")
+        metadata = {"Date": None, "Creator": "visatb"} if kind == "svg" else {"Software": "visatb"}
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, format=kind, metadata=metadata)

@@ -1,0 +1,93 @@
+"""Loss over optimiser steps: a panel per stage of the experiment, and one per final run for its task losses."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from visatb.errors import VisatbError
+from visatb.reporting.figures.style import LINES, OKABE_ITO, PAGE, label_width, new_figure, styled
+from visatb.reporting.runs import FINAL, PREPARATION, SINGLE, stage
+from visatb.reporting.tables import method_label
+
+TITLES = {PREPARATION: "preparation runs", FINAL: "final runs", SINGLE: "single-task runs"}
+POINTS = 50
+"""Curves are running means over 1/50 of a run's logged steps, so that single batches hide nothing."""
+
+LEGEND_ROWS = 10
+MINI = "mini"
+COLOURS = tuple(colour for colour in OKABE_ITO if colour != "#000000")
+
+
+@styled
+def training_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw the loss of every run, and the task losses of every final run.
+
+    ``histories``: run -> a frame indexed by step with the column ``loss`` and one per task (NaN: absent).
+    """
+    panels = training_panels(histories)
+    if not panels:
+        raise VisatbError("no training history was given; name at least one training.jsonl")
+    names = [label for curves in panels.values() for label in curves]
+    columns = 1 if label_width(names) > 1.0 or len(panels) == 1 else 2
+    rows = -(-len(panels) // columns)
+    figure = new_figure(PAGE, rows * (1.75 if columns == 2 else 1.9) + 0.1)
+    looks = _looks(panels)
+    for place, (title, curves) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(rows, columns, place)
+        _draw(axes, curves, looks)
+        axes.set_title(title, loc="left")
+    return figure
+
+
+def training_panels(histories: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, pd.Series]]:
+    """Return panel title -> curve label -> loss over steps, smoothed, in drawing order."""
+    panels: dict[str, dict[str, pd.Series]] = {}
+    for kind, title in TITLES.items():
+        curves = {method_label(run): smooth(log["loss"]) for run, log in histories.items() if stage(run) == kind}
+        if curves:
+            panels[title] = curves
+    for run, log in histories.items():
+        tasks = sorted(log.columns.drop("loss"))
+        if stage(run) == FINAL and len(tasks):
+            panels[f"{method_label(run)}: loss of each task"] = {task: smooth(log[task]) for task in tasks}
+    return panels
+
+
+def smooth(loss: pd.Series) -> pd.Series:
+    """Return the centred running mean over 1/`POINTS` of the steps at which the loss was logged."""
+    logged = loss.dropna()
+    return logged.rolling(max(1, len(logged) // POINTS), center=True, min_periods=1).mean()
+
+
+def _looks(panels: Mapping[str, Mapping[str, pd.Series]]) -> dict[str, tuple[str, str]]:
+    """Return curve label -> colour and line; a task keeps its look in every panel."""
+    runs = list(panels.get(TITLES[FINAL], {}))
+    labels = {label for curves in panels.values() for label in curves}
+    subject = {label: re.sub("^(plus|single)-", "", label) for label in labels.difference(runs, {MINI})}
+    look = dict(_cycle(runs)) | dict(_cycle(sorted(set(subject.values()))))
+    return {label: look[subject.get(label, label)] for label in labels - {MINI}} | {MINI: ("black", "-")}
+
+
+def _cycle(names: list[str]) -> Iterator[tuple[str, tuple[str, str]]]:
+    for k, name in enumerate(names):
+        yield name, (COLOURS[k % len(COLOURS)], LINES[k // len(COLOURS) % len(LINES)])
+
+
+def _draw(axes: Axes, curves: Mapping[str, pd.Series], looks: Mapping[str, tuple[str, str]]) -> None:
+    for label, loss in curves.items():
+        colour, line = looks[label]
+        marker = "." if len(loss) == 1 else None
+        axes.plot(loss.index, loss, line, color=colour, marker=marker, linewidth=0.9, label=label)
+    axes.set_xlabel("optimiser step")
+    axes.set_ylabel("loss")
+    axes.set_ylim(bottom=0)
+    axes.legend(
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        borderaxespad=0,
+        labelspacing=0.25,
+        ncols=-(-len(curves) // LEGEND_ROWS),
+    )
