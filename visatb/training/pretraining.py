@@ -1,0 +1,200 @@
+"""Makes the demo's base checkpoint in two stages, as LLaVA's was made: a vision encoder, then its alignment.
+
+Stage 0 stands in for a pretrained encoder such as CLIP: the tower learns to tell what is in every cell of a
+picture, and the heads that it learned with are thrown away. Stage 1 teaches projector and language model to
+read pictures from texts found beside them, with the tower frozen and without any instruction.
+"""
+
+import random
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, pad
+from transformers import PreTrainedModel, ProcessorMixin, get_cosine_schedule_with_warmup
+
+from visatb.data.demo import alt_text
+from visatb.data.scenes import GRID, draw, random_chart, random_number, random_scene
+from visatb.files import atomic_path
+from visatb.training.collator import IGNORED, Collator, Sample
+from visatb.training.models import freeze, load_model, load_processor
+from visatb.training.tiny import MAX_LENGTH, build_tiny
+from visatb.training.trainer import head_sees_only
+from visatb.training.vision_targets import QUESTIONS, UNKNOWN, cell_targets
+
+BETAS = (0.9, 0.98)
+WARMUP = 0.05
+REPORT_SECONDS = 10.0
+Batch = dict[str, torch.Tensor]
+
+
+def pretrain_vision(
+    family: str, seed: int, images: int, batch_size: int, learning_rate: float, output: str | Path
+) -> None:
+    """Train the vision tower of a tiny model on ``images`` pictures and write the model folder ``output``.
+
+    Raises:
+        VisatbError: the family is not known.
+    """
+    model, processor = build_tiny(family, seed)
+    model.set_attn_implementation("eager")
+    freeze(model, ("projector", "language_model"))
+    torch.manual_seed(seed)
+    heads = nn.Linear(_cell_features(model, _pictures(processor, seed, range(1))).shape[-1], sum(QUESTIONS.values()))
+    batches = (_pictures(processor, seed, numbers) for numbers in _batched(images, batch_size))
+    parameters = [*_trained(model), *heads.parameters()]
+    _train(
+        "pretrain_vision",
+        parameters,
+        batches,
+        lambda batch: _cell_loss(heads(_cell_features(model, batch)), batch["targets"]),
+        steps=-(-images // batch_size),
+        learning_rate=learning_rate,
+    )
+    _report_accuracy(model, heads, _pictures(processor, seed, range(images, images + 256)))
+    _save(model, processor, output)
+
+
+def pretrain_alignment(
+    vision: str | Path, seed: int, samples: int, batch_size: int, learning_rate: float, output: str | Path
+) -> None:
+    """Train projector and language model of the folder ``vision`` on alt-texts and write the folder ``output``.
+
+    Raises:
+        VisatbError: ``vision`` is no folder of a known model family.
+    """
+    processor = load_processor(vision)
+    model = load_model(vision, torch.float32, attention="eager")
+    freeze(model, ("vision_tower",))
+    torch.manual_seed(seed)
+    collator = Collator(processor, ["alt_text"], MAX_LENGTH)
+    batches = (
+        collator([_alt_text_sample(seed, number) for number in numbers]) for numbers in _batched(samples, batch_size)
+    )
+    _train(
+        "pretrain_alignment",
+        _trained(model),
+        batches,
+        lambda batch: _answer_loss(model, batch),
+        steps=-(-samples // batch_size),
+        learning_rate=learning_rate,
+    )
+    _save(model, processor, output)
+
+
+def _batched(total: int, size: int) -> Iterator[range]:
+    return (range(start, min(start + size, total)) for start in range(0, total, size))
+
+
+def _trained(model: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+def _pictures(processor: ProcessorMixin, seed: int, numbers: range) -> Batch:
+    pictures = []
+    for number in numbers:
+        rng = random.Random(f"{seed}/vision/{number}")
+        kind = rng.choices(("scene", "chart", "number"), weights=(6, 2, 2))[0]
+        if kind == "scene":
+            pictures.append(random_scene(rng, framed=rng.random() < 0.5))
+        else:
+            pictures.append(random_chart(rng) if kind == "chart" else random_number(rng))
+    batch = dict(processor.image_processor([draw(picture) for picture in pictures], return_tensors="pt"))
+    return batch | {"targets": torch.stack([cell_targets(picture) for picture in pictures])}
+
+
+def _cell_features(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
+    """Return what the projector is given for each cell: [pictures, 16, features]."""
+    pictures = len(batch["targets"])
+    if model.config.model_type == "qwen2_vl":
+        states = model.model.visual(batch["pixel_values"], batch["image_grid_thw"]).last_hidden_state
+        return states.view(pictures, GRID * GRID, -1)
+    states = model.model.vision_tower(batch["pixel_values"], output_hidden_states=True).hidden_states
+    return states[model.config.vision_feature_layer][:, 1:]
+
+
+def _cell_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    parts = logits.float().split(list(QUESTIONS.values()), dim=-1)
+    losses = [
+        cross_entropy(part.flatten(0, 1), targets[..., i].flatten(), ignore_index=UNKNOWN)
+        for i, part in enumerate(parts)
+    ]
+    return torch.stack(losses).sum()
+
+
+@torch.no_grad()
+def _report_accuracy(model: PreTrainedModel, heads: nn.Linear, batch: Batch) -> None:
+    parts = heads(_cell_features(model, batch)).split(list(QUESTIONS.values()), dim=-1)
+    shares = []
+    for i, (question, part) in enumerate(zip(QUESTIONS, parts, strict=True)):
+        targets = batch["targets"][..., i]
+        # Most cells are empty: what is asked of them would hide the rest.
+        asked = (targets != UNKNOWN) & (batch["targets"][..., 0] > 0)
+        shares.append(f"{question} {100 * (part.argmax(-1) == targets)[asked].float().mean():.1f} %")
+    _say("pretrain_vision", f"right in new pictures: {', '.join(shares)}")
+
+
+def _alt_text_sample(seed: int, number: int) -> Sample:
+    picture, text = alt_text(random.Random(f"{seed}/alignment/{number}"))
+    turns = [{"from": "human", "value": "<image>"}, {"from": "gpt", "value": text}]
+    return {"conversations": turns, "image": draw(picture), "task": "alt_text"}
+
+
+def _answer_loss(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
+    targets = batch["labels"][:, 1:]
+    supervised = targets != IGNORED
+    inputs = {key: value for key, value in batch.items() if key not in ("labels", "task_ids")}
+    with head_sees_only(model, pad(supervised, (0, 1))):
+        logits = model(**inputs, use_cache=False).logits
+    return cross_entropy(logits.float(), targets[supervised])
+
+
+def _train(
+    name: str,
+    parameters: list[nn.Parameter],
+    batches: Iterable[Batch],
+    loss_of: Callable[[Batch], torch.Tensor],
+    steps: int,
+    learning_rate: float,
+) -> None:
+    optimizer = torch.optim.AdamW(parameters, lr=learning_rate, betas=BETAS, weight_decay=0.0)
+    schedule = get_cosine_schedule_with_warmup(optimizer, int(WARMUP * steps), steps)
+    started = reported = time.monotonic()
+    for step, batch in enumerate(_ahead(batches), 1):
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = loss_of(batch)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        schedule.step()
+        now = time.monotonic()
+        if now - reported >= REPORT_SECONDS or step == steps:
+            reported = now
+            left = (now - started) / step * (steps - step)
+            _say(name, f"step {step}/{steps} loss {loss.item():.3f} ETA {left:.0f} s")
+
+
+def _ahead(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Yield the batches while the next one is made in a thread beside the training."""
+    iterator: Iterator[Any] = iter(batches)
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, iterator, None)
+        while (batch := coming.result()) is not None:
+            coming = maker.submit(next, iterator, None)
+            yield batch
+
+
+def _say(name: str, text: str) -> None:
+    print(f"[{name}] {text}", file=sys.stderr, flush=True)
+
+
+def _save(model: PreTrainedModel, processor: ProcessorMixin, output: str | Path) -> None:
+    with atomic_path(output) as temporary:
+        model.save_pretrained(temporary)
+        processor.save_pretrained(temporary)

@@ -1,0 +1,36 @@
+"""Stage 0 of the demo's base: build a tiny model and teach its vision tower to see the demo's pictures."""
+
+import argparse
+
+import torch
+
+from visatb.errors import friendly_exit
+from visatb.training.models import FAMILIES
+from visatb.training.pretraining import pretrain_vision
+
+
+@friendly_exit
+def main() -> None:
+    """Read the arguments and train."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--family", required=True, choices=FAMILIES, help="architecture of the tiny model")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and pictures")
+    parser.add_argument("--images", type=int, default=20000, help="pictures to train on, each seen once")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--learning-rate", type=float, default=1e-3, help="peak of the cosine schedule")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument("--output", required=True, help="model folder to write")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    pretrain_vision(
+        arguments.family,
+        arguments.seed,
+        arguments.images,
+        arguments.batch_size,
+        arguments.learning_rate,
+        arguments.output,
+    )
+
+
+if __name__ == "__main__":
+    main()
