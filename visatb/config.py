@@ -108,7 +108,7 @@ class BalancingConfig(Section):
     """From scores to weights."""
 
     temperature: PositiveFloat | Literal["auto"] = Field("auto", description="T of Eq. 4, 5 and 7")
-    alpha: AlphaConfig = Field(default_factory=AlphaConfig)
+    alpha: AlphaConfig = AlphaConfig()
     on_unlearned: Literal["drop", "clip", "error"] = Field(
         "drop", description="what becomes of a column whose own task did not improve beyond its noise"
     )
@@ -136,9 +136,9 @@ class JobResources(Section):
 class ResourcesConfig(Section):
     """Resources by kind of job."""
 
-    preparation: JobResources = Field(default_factory=JobResources)
-    final: JobResources = Field(default_factory=JobResources)
-    predict: JobResources = Field(default_factory=JobResources)
+    preparation: JobResources = JobResources()
+    final: JobResources = JobResources()
+    predict: JobResources = JobResources()
 
 
 class CorpusSamples(Section):
@@ -169,10 +169,10 @@ class Config(Section):
     tasks: dict[Name, TaskConfig]
     groups: dict[Name, list[str]] = Field(default_factory=dict, description="tasks that are balanced as one")
     fixed_tasks: dict[Name, FixedTaskConfig] = Field(default_factory=dict)
-    sampling: SamplingConfig = Field(default_factory=SamplingConfig)
-    training: TrainingConfig = Field(default_factory=TrainingConfig)
-    balancing: BalancingConfig = Field(default_factory=BalancingConfig)
-    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+    sampling: SamplingConfig = SamplingConfig()
+    training: TrainingConfig = TrainingConfig()
+    balancing: BalancingConfig = BalancingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
     methods: list[str] = Field(
         default_factory=lambda: list(METHODS),
         description="final runs: stl, ew, visatb and the names under given_weights",
@@ -183,7 +183,7 @@ class Config(Section):
     on_bad_records: Rate | Literal[0] = Field(
         0, description="share of bad records in a data file up to which the rest is used; 0 refuses any"
     )
-    resources: ResourcesConfig = Field(default_factory=ResourcesConfig)
+    resources: ResourcesConfig = ResourcesConfig()
     python: str | None = Field(None, description="interpreter for training and prediction, if not the workflow's own")
 
 
@@ -219,6 +219,8 @@ class ModelConfig(Section):
     family: Literal["llava", "qwen2_vl"]
     checkpoint: str = Field(description="folder in transformers layout, or a hub name")
     revision: str | None = Field(None, description="commit of the hub repository")
-    freeze: list[Literal["vision_tower", "projector", "language_model"]] = Field(default_factory=lambda: ["vision_tower"])
+    freeze: list[Literal["vision_tower", "projector", "language_model"]] = Field(
+        default_factory=lambda: ["vision_tower"]
+    )
     attention: Literal["eager", "sdpa", "flash_attention_2"] = "sdpa"
     pretraining: PretrainingConfig | None = None

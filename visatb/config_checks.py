@@ -88,7 +88,8 @@ def _methods(config: Config) -> Iterator[str]:
     known = [*METHODS, *config.given_weights]
     for method in config.methods:
         if method not in known:
-            yield f"methods: there is no method '{method}'{did_you_mean(method, known) or '; known are ' + ', '.join(known)}"
+            hint = did_you_mean(method, known) or f"; known are {', '.join(known)}"
+            yield f"methods: there is no method '{method}'{hint}"
     for method, count in Counter(config.methods).items():
         if count > 1:
             yield f"methods: '{method}' is named {count} times"
@@ -96,7 +97,11 @@ def _methods(config: Config) -> Iterator[str]:
 
 def _given_weights(config: Config) -> Iterator[str]:
     for name, weights in config.given_weights.items():
-        if name in METHODS or name.startswith(("plus-", "single-", "mini-only-", "large-only-")) or name in RESERVED_NAMES:
+        if (
+            name in METHODS
+            or name.startswith(("plus-", "single-", "mini-only-", "large-only-"))
+            or name in RESERVED_NAMES
+        ):
             yield f"given_weights.{name}: this is the name of a run already; choose another"
         for task in weights:
             yield from _unknown_task(config, f"given_weights.{name}", task)

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ValidationError
 from visatb.config import Config, ModelConfig
 from visatb.errors import VisatbError, bullet_list
 
-
 Schema = TypeVar("Schema", bound=BaseModel)
 
 
@@ -22,7 +21,7 @@ class UniqueKeyLoader(yaml.SafeLoader):
 def _construct_unique(loader: UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node, deep=True)
         if key in seen:
             line = key_node.start_mark.line + 1
             raise VisatbError(f"{key_node.start_mark.name}, line {line}: the key '{key}' is given twice; keep one")

@@ -100,7 +100,11 @@ class Experiment:
         runs = [self._preparation("mini", "mini", {})]
         runs += [self._preparation(f"plus-{g}", "plus", dict.fromkeys(t, "large")) for g, t in self.groups.items()]
         if self.config.balancing.difficulty == "precise":
-            runs += [self._alone(f"{size}-only-{t}", f"{size}-only", t, size, "val") for t in self.tasks for size in ("mini", "large")]
+            runs += [
+                self._alone(f"{size}-only-{t}", f"{size}-only", t, size, "val")
+                for t in self.tasks
+                for size in ("mini", "large")
+            ]
         for method in self.config.methods:
             runs += self._final(method)
         return {run.name: run for run in runs}

@@ -31,7 +31,7 @@ def file_digest(path: str | Path) -> str:
 
 
 def folder_digest(folder: str | Path, hash_below: int = 100_000_000) -> str:
-    """Return a digest of a model folder: of each file's name and content, or name and size from ``hash_below`` bytes on."""
+    """Return a digest of a model folder, from each file's name and content (from ``hash_below`` bytes on: its size)."""
     files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
     if not files:
         raise VisatbError(f"{folder}: expected a model folder, found nothing")
@@ -90,7 +90,7 @@ class Checkpoints:
         return broken
 
     def finish(self, saved: Path) -> None:
-        """Take ``saved``, a whole model folder beside the checkpoints, as the result and drop what is no longer needed."""
+        """Take ``saved``, a whole model folder beside the checkpoints, as the result; drop what is no longer needed."""
         os.replace(saved, self.finished_model)
         for path in self.all():
             shutil.rmtree(path)

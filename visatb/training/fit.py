@@ -1,6 +1,6 @@
 """One training from its mixture to its model: set up, go on from the last checkpoint, train, publish."""
 
-import sys
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,10 +9,12 @@ from typing import Any, Literal
 import pyarrow as pa
 import torch
 from torch.utils.data import Dataset
-from transformers import TrainingArguments
+from transformers import PrinterCallback, TrainingArguments
+from transformers.utils.logging import disable_progress_bar
 
 from visatb.errors import VisatbError
 from visatb.files import read_parquet
+from visatb.progress import say
 from visatb.training.checkpoints import Checkpoints, file_digest, folder_digest, mark_complete
 from visatb.training.collator import Collator, Sample
 from visatb.training.history import History
@@ -110,18 +112,17 @@ def fit(
     lambdas = weights_of(tasks, weights or dict.fromkeys(tasks, 1.0), "weights")
     checkpoints = Checkpoints(Path(folder) / "checkpoints", _description(mixture, base, recipe, tasks, lambdas))
     if checkpoints.finished_model.is_dir():
-        print(f"[{run}] was trained before with the same inputs: nothing to train", file=sys.stderr)
+        say(f"[{run}] was trained before with the same inputs: nothing to train")
         checkpoints.publish(output)
         return
     checkpoints.open()
+    disable_progress_bar()
     trainer = _trainer(run, table, tasks, FixedWeights(lambdas), base, recipe, machine, Path(folder), checkpoints)
     trainer.train(resume_from_checkpoint=_resume_point(run, trainer, checkpoints))
     _finish(trainer, checkpoints, output)
 
 
-def _description(
-    mixture: str | Path, base: str, recipe: Recipe, tasks: Sequence[str], weights: Any
-) -> dict[str, Any]:
+def _description(mixture: str | Path, base: str, recipe: Recipe, tasks: Sequence[str], weights: Any) -> dict[str, Any]:
     return {
         "mixture": file_digest(mixture),
         "base": folder_digest(base) if Path(base).is_dir() else base,
@@ -134,12 +135,12 @@ def _resume_point(run: str, trainer: VitwTrainer, checkpoints: Checkpoints) -> s
     with trainer.accelerator.main_process_first():
         if trainer.is_world_process_zero():
             for difference in checkpoints.others():
-                print(f"[{run}] {difference}", file=sys.stderr)
+                say(f"[{run}] {difference}")
             for path in checkpoints.remove_broken():
-                print(f"[{run}] {path}: not whole, skipped and removed", file=sys.stderr)
+                say(f"[{run}] {path}: not whole, skipped and removed")
         newest = checkpoints.newest_intact()
     if newest and trainer.is_world_process_zero():
-        print(f"[{run}] goes on from {newest}", file=sys.stderr)
+        say(f"[{run}] goes on from {newest}")
     return str(newest) if newest else None
 
 
@@ -158,7 +159,7 @@ def _trainer(
     processor = load_processor(base)
     model = load_model(base, dtype=torch.float32, attention=machine.attention)
     freeze(model, recipe.freeze)
-    return _CheckpointingTrainer(
+    trainer = _CheckpointingTrainer(
         model=model,
         args=arguments,
         train_dataset=MixtureDataset(table),
@@ -169,6 +170,8 @@ def _trainer(
         weighting=weighting,
         normalization=recipe.normalization,
     )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def _arguments(recipe: Recipe, machine: Machine, output: Path) -> TrainingArguments:
@@ -189,7 +192,7 @@ def _arguments(recipe: Recipe, machine: Machine, output: Path) -> TrainingArgume
         gradient_checkpointing=machine.gradient_checkpointing,
         deepspeed=machine.deepspeed,
         use_cpu=machine.gpus == 0,
-        ddp_backend=None if machine.gpus else "gloo",
+        ddp_backend="gloo" if machine.gpus == 0 and world_size() > 1 else None,
         dataloader_num_workers=machine.workers,
         dataloader_pin_memory=machine.gpus > 0,
         save_strategy="steps",
@@ -205,15 +208,17 @@ def _arguments(recipe: Recipe, machine: Machine, output: Path) -> TrainingArgume
     )
 
 
-def _accumulation(recipe: Recipe, machine: Machine) -> int:
-    from accelerate.state import PartialState
+def world_size() -> int:
+    """Return the number of processes that train together, as the launcher says."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
-    devices = PartialState(cpu=machine.gpus == 0).num_processes
-    steps, rest = divmod(recipe.global_batch_size, machine.micro_batch_size * devices)
+
+def _accumulation(recipe: Recipe, machine: Machine) -> int:
+    steps, rest = divmod(recipe.global_batch_size, machine.micro_batch_size * world_size())
     if rest or not steps:
         raise VisatbError(
             f"global_batch_size {recipe.global_batch_size} is no multiple of micro_batch_size "
-            f"{machine.micro_batch_size} x {devices} process(es); change one of them"
+            f"{machine.micro_batch_size} x {world_size()} process(es); change one of them"
         )
     return steps
 

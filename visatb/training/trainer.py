@@ -17,7 +17,7 @@ from visatb.training.weighting import Vector, Weighting
 
 @contextmanager
 def head_sees_only(model: nn.Module, positions: torch.Tensor) -> Iterator[None]:
-    """Let the output head work on ``positions`` [samples, tokens] (bool) alone, so that logits are [positions, vocabulary]."""
+    """Let the output head work on ``positions`` [samples, tokens] (bool) alone: logits are [positions, vocabulary]."""
     head = model.get_output_embeddings()
     handle = head.register_forward_pre_hook(lambda _, arguments: (arguments[0][positions], *arguments[1:]))
     try:
@@ -53,7 +53,7 @@ class VitwTrainer(Trainer):
         self._token_counts = np.zeros(len(self.tasks))
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor | int | None:
-        """Count the supervised tokens of the coming step per task, over micro-batches and ranks, and fix its coefficients."""
+        """Count the coming step's supervised tokens per task, over micro-batches and ranks; fix its coefficients."""
         local = sum((self._count_tokens(batch) for batch in batch_samples), np.zeros(len(self.tasks)))
         counts = self._sum_over_ranks(local)
         self._coefficients = self.weighting.coefficients(counts)
@@ -107,9 +107,9 @@ class VitwTrainer(Trainer):
             sums, counts = self._sum_over_ranks(self._nll_sums), self._sum_over_ranks(self._token_counts)
             self._nll_sums, self._token_counts = np.zeros_like(sums), np.zeros_like(counts)
             seen = zip(self.tasks, sums, counts, strict=True)
-            logs["task_loss"] = {task: total / count for task, total, count in seen if count}  # type: ignore[assignment]
+            logs["task_loss"] = {task: float(total / count) for task, total, count in seen if count}  # type: ignore[assignment]
             logs["weights"] = dict(zip(self.tasks, self.weighting.weights().tolist(), strict=True))  # type: ignore[assignment]
-            logs["tokens"] = counts.sum()
+            logs["tokens"] = float(counts.sum())
         super().log(logs, start_time)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:

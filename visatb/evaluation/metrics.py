@@ -1,0 +1,156 @@
+"""The metrics, each declared once. A score is the sum of its samples' numerators over that of their denominators."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visatb.errors import VisatbError
+from visatb.evaluation.metric_names import METRIC_NAMES
+
+Values = NDArray[np.float64]
+BOX = re.compile(r"\[([^\[\]]*)\]")
+
+
+@dataclass(frozen=True)
+class SampleScores:
+    """Per-sample values of a metric, each of shape [samples].
+
+    Attributes:
+        numerators: what a sample adds to the score's numerator.
+        denominators: what it adds to the denominator; 1 for a plain mean.
+        valid: False where an answer could not be read at all; it scores 0 and is counted.
+    """
+
+    numerators: Values
+    denominators: Values
+    valid: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric: its name, factor for reporting, direction and the function from answers and truths to sample scores."""
+
+    name: str
+    version: int
+    higher_is_better: bool
+    score: Callable[[Sequence[str], Sequence[Sequence[str]]], SampleScores]
+
+
+def exact_match(predictions: Sequence[str], truths: Sequence[Sequence[str]]) -> SampleScores:
+    """EM in percent: equality after stripping, lower-casing and dropping one trailing full stop."""
+    hits = [any(_plain(p) == _plain(t) for t in ts) for p, ts in zip(predictions, truths, strict=True)]
+    return _mean_of(100.0 * np.array(hits, dtype=np.float64))
+
+
+def _plain(text: str) -> str:
+    return text.strip().lower().removesuffix(".")
+
+
+def _mean_of(values: Values, valid: NDArray[np.bool_] | None = None) -> SampleScores:
+    return SampleScores(values, np.ones(len(values)), np.ones(len(values), bool) if valid is None else valid)
+
+
+def parse_box(text: str) -> tuple[float, float, float, float] | None:
+    """Return the first ``[x1, y1, x2, y2]`` in a text, or None if it cannot be read or has x1 > x2 or y1 > y2."""
+    found = BOX.search(text)
+    try:
+        numbers = [float(part) for part in found.group(1).split(",")] if found else []
+    except ValueError:
+        return None
+    if len(numbers) != 4 or not np.all(np.isfinite(numbers)) or numbers[0] > numbers[2] or numbers[1] > numbers[3]:
+        return None
+    return numbers[0], numbers[1], numbers[2], numbers[3]
+
+
+def box_overlaps(predictions: Sequence[str], truths: Sequence[Sequence[str]]) -> tuple[Values, NDArray[np.bool_]]:
+    """Return the intersection over union of each predicted box with the true one, 0 where none is readable.
+
+    Raises:
+        VisatbError: a truth is no box.
+    """
+    from pycocotools import mask
+
+    overlaps, valid = np.zeros(len(predictions)), np.zeros(len(predictions), bool)
+    for index, (prediction, boxes) in enumerate(zip(predictions, truths, strict=True)):
+        box, truth = parse_box(prediction), parse_box(boxes[0])
+        if truth is None:
+            raise VisatbError(f"the true answer '{boxes[0]}' is no box [x1, y1, x2, y2]; IoU cannot score this task")
+        if box is not None:
+            valid[index] = True
+            overlaps[index] = mask.iou([_corner_and_size(box)], [_corner_and_size(truth)], [0])[0, 0]
+    return overlaps, valid
+
+
+def _corner_and_size(box: tuple[float, float, float, float]) -> list[float]:
+    return [box[0], box[1], box[2] - box[0], box[3] - box[1]]
+
+
+def iou_above_half(predictions: Sequence[str], truths: Sequence[Sequence[str]]) -> SampleScores:
+    """IoU as the authors' code prints it: the percentage of boxes with IoU > 0.5."""
+    overlaps, valid = box_overlaps(predictions, truths)
+    return _mean_of(np.where(overlaps > 0.5, 100.0, 0.0), valid)
+
+
+def mean_iou(predictions: Sequence[str], truths: Sequence[Sequence[str]]) -> SampleScores:
+    """Mean IoU in percent."""
+    overlaps, valid = box_overlaps(predictions, truths)
+    return _mean_of(100.0 * overlaps, valid)
+
+
+def cider(predictions: Sequence[str], truths: Sequence[Sequence[str]]) -> SampleScores:
+    """CIDEr-D of pycocoevalcap, up to 10, on words split at white space, as in the authors' code."""
+    from pycocoevalcap.cider.cider import Cider
+
+    references = {index: [_one_line(text) for text in texts] for index, texts in enumerate(truths)}
+    answers = {index: [_one_line(text)] for index, text in enumerate(predictions)}
+    _, values = Cider().compute_score(references, answers)
+    return _mean_of(np.asarray(values, dtype=np.float64))
+
+
+def cider_ptb(predictions: Sequence[str], truths: Sequence[Sequence[str]]) -> SampleScores:
+    """CIDEr-D after the PTB tokenizer, as captioning papers report it. Needs Java."""
+    from visatb.evaluation.ptb import tokenize
+
+    words = iter(tokenize([_one_line(text) for text in predictions]))
+    predicted = [next(words) for _ in predictions]
+    counts = [len(texts) for texts in truths]
+    flat = iter(tokenize([_one_line(text) for texts in truths for text in texts]))
+    return cider(predicted, [[next(flat) for _ in range(count)] for count in counts])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def gleu(predictions: Sequence[str], truths: Sequence[Sequence[str]]) -> SampleScores:
+    """Corpus GLEU of nltk over words split at white space, 0 to 1."""
+    from nltk.translate.gleu_score import sentence_gleu
+
+    numerators, denominators = np.zeros(len(predictions)), np.zeros(len(predictions))
+    for index, (prediction, texts) in enumerate(zip(predictions, truths, strict=True)):
+        words = prediction.split()
+        best = max((text.split() for text in texts), key=lambda reference: sentence_gleu([reference], words))
+        denominators[index] = max(_ngrams(len(words)), _ngrams(len(best)))
+        numerators[index] = sentence_gleu([best], words) * denominators[index]
+    return SampleScores(numerators, denominators, np.ones(len(predictions), bool))
+
+
+def _ngrams(words: int, longest: int = 4) -> int:
+    return sum(max(0, words - n + 1) for n in range(1, longest + 1))
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("EM", 1, True, exact_match),
+        Metric("IoU", 1, True, iou_above_half),
+        Metric("mean_IoU", 1, True, mean_iou),
+        Metric("CIDEr", 1, True, cider),
+        Metric("CIDEr-PTB", 1, True, cider_ptb),
+        Metric("GLEU", 1, True, gleu),
+    )
+}
+assert tuple(METRICS) == METRIC_NAMES
