@@ -200,9 +200,14 @@ def _done(group: str, kept: Booleans, names: Names, layout: Layout) -> str:
 def _temperature(measures: Measures, settings: BalanceSettings) -> tuple[float, list[str]]:
     if settings.temperature != "auto":
         return float(settings.temperature), []
-    lowest = equations.lowest_temperature(measures, settings.alphas)
-    if lowest is not None:
-        return lowest, []
-    highest = max(equations.TEMPERATURES)
+    chosen = equations.lowest_temperature(measures, settings.alphas)
+    lowest, highest = min(equations.TEMPERATURES), max(equations.TEMPERATURES)
     low, high = equations.WEIGHT_RANGE
+    if chosen == lowest:
+        return chosen, [
+            f"no temperature down to {lowest:g} takes a weight out of [{low:g}, {high:g}], so {lowest:g} was used; "
+            "with two or three groups this is common, and a temperature of 0.5 or 1 is safer"
+        ]
+    if chosen is not None:
+        return chosen, []
     return highest, [f"no temperature up to {highest:g} keeps every weight in [{low:g}, {high:g}]; it was used"]

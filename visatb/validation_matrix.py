@@ -212,4 +212,4 @@ def _cell_problems(matrix: pd.DataFrame, names: Names) -> Iterator[str]:
             except (TypeError, ValueError):
                 finite = False
             if not finite:
-                yield f"run {run}, column {column}: the score is {value!r}; a finite number is needed"
+                yield f"run {run}, column {column}: the score is {value}; a finite number is needed"
