@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,28 +56,27 @@ def _as_numbers(column: pd.Series, path: str | Path) -> pd.Series:
 def read_training(path: str | Path) -> pd.DataFrame:
     """Read a run's `training.jsonl`: indexed by step, the column ``loss`` and one column per task's loss.
 
-    Where a run was interrupted and a later attempt logged a step again, the later attempt counts.
-    A task that was not in a step has NaN there. Broken or empty files raise `VisatbError`.
+    Where a run was interrupted and a later attempt logged a step again, the later attempt counts. A line that
+    the interruption cut short is passed over. A task that was not in a step has NaN there.
+    A file without a single whole line raises `VisatbError`.
     """
     if not Path(path).is_file():
         raise VisatbError(f"{path}: no such training history")
     with Path(path).open(encoding="utf-8") as lines:
-        records = [_training_record(line, f"{path}: line {n}") for n, line in enumerate(lines, 1) if line.strip()]
+        records = [record for line in lines if (record := _training_record(line))]
     if not records:
-        raise VisatbError(f"{path}: no step was logged; train the run first")
+        raise VisatbError(f"{path}: no step was logged in it, expected one JSON object with 'step' and 'loss' a line")
     steps = {record["step"]: record for record in sorted(records, key=lambda record: record.get("attempt", 0))}
     rows = [{"loss": steps[step]["loss"], **steps[step].get("task_loss", {})} for step in sorted(steps)]
     return pd.DataFrame(rows, index=pd.Index(sorted(steps), name="step"), dtype=float)
 
 
-def _training_record(line: str, place: str) -> dict[str, Any]:
+def _training_record(line: str) -> dict[str, Any] | None:
     try:
         record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise VisatbError(f"{place}: not valid JSON ({error})") from error
-    if not isinstance(record, dict) or not {"step", "loss"} <= record.keys():
-        raise VisatbError(f"{place}: expected an object with 'step' and 'loss'")
-    return record
+    except json.JSONDecodeError:
+        return None
+    return record if isinstance(record, dict) and {"step", "loss"} <= record.keys() else None
 
 
 def read_weights(path: str | Path) -> pd.DataFrame:
@@ -94,3 +93,33 @@ def read_scores(paths: Sequence[str | Path]) -> pd.DataFrame:
     """Read one or several `scores.tsv` into one table."""
     numbers = ["value", "n", "invalid", "truncated"]
     return pd.concat([read_columns(path, ["run", "split", "task", "metric"], numbers) for path in paths])
+
+
+def read_contributions(path: str | Path) -> pd.DataFrame:
+    """Read `contributions.tsv`: C[i -> j], indexed and headed by the same groups in the same order."""
+    table = read_matrix(path, "from")
+    if list(table.index) != list(table.columns) or table.isna().to_numpy().any():
+        raise VisatbError(
+            f"{path}: expected one value for every pair of groups, rows and columns in the same order; "
+            f"found rows {', '.join(table.index)} and columns {', '.join(table.columns)}"
+        )
+    return table
+
+
+def read_intervals(path: str | Path) -> pd.DataFrame:
+    """Read `contributions_intervals.tsv`: ``from``, ``to``, ``value``, ``low``, ``high``."""
+    return read_columns(path, ["from", "to"], ["value", "low", "high"])
+
+
+def read_margins(path: str | Path, groups: Iterable[str]) -> pd.DataFrame:
+    """Read C_out and C_in of ``groups`` from `weights.tsv`, indexed by group: the tasks of a group share them."""
+    weights = read_weights(path).drop_duplicates("group").set_index("group")
+    missing = [group for group in groups if group not in weights.index]
+    if missing:
+        raise VisatbError(f"{path}: no task of group {', '.join(missing)}; make it from the same contributions")
+    return weights.loc[list(groups), ["C_out", "C_in"]]
+
+
+def read_histories(paths: Iterable[str | Path]) -> dict[str, pd.DataFrame]:
+    """Read the `runs/<run>/training.jsonl` of several runs: run -> history, in the order given."""
+    return {Path(path).parent.name: read_training(path) for path in paths}

@@ -47,7 +47,7 @@ def difficulty_figure(difficulty: pd.DataFrame) -> Figure:
     axes.axvline(0, color=GREY, linewidth=0.6)
     axes.margins(x=0.12)
     name_rows(axes, names)
-    axes.set_xlabel("difficulty D (share of the score that the mini subset misses)")
+    axes.set_xlabel("difficulty D")
     return figure
 
 

@@ -70,12 +70,13 @@ def benchmark_figure(benchmark: pd.DataFrame, lower_is_better: Collection[str] =
         names.append(MEAN)
         change[MEAN] = overall["dI"]
         change.index = [f"{name} (ΔI {d.dI:z.2f}, ΔE {d.dE:z.2f})" for name, d in overall.iterrows()]
-    figure = new_figure(figure_width(names, 1.9), 0.9 + 0.2 * len(names))
+    width = figure_width(names, 1.9)
+    columns = max(1, int(width / (label_width(change.index) + 0.3)))
+    figure = new_figure(width, 0.55 + 0.2 * len(names) + 0.16 * -(-len(change) // columns))
     axes = figure.add_subplot()
     _draw(axes, change)
     name_rows(axes, names)
     axes.set_xlabel(f"improvement over {reference} (%)")
-    columns = max(1, int(figure.get_figwidth() / (label_width(change.index) + 0.3)))
     figure.legend(loc="outside upper center", ncols=columns, columnspacing=1, handletextpad=0.3)
     return figure
 

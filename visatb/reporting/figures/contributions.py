@@ -45,7 +45,7 @@ def contributions_figure(
     extend = _EXTEND[bool(np.nanmin(values) < -limit), bool(np.nanmax(values) > limit)]
     bar = figure.colorbar(mesh, ax=axes, location="bottom", fraction=0.04, aspect=40, pad=0.02, extend=extend)
     bar.outline.set_visible(False)
-    bar.set_label("C: change on j, as a share of what j's own data change")
+    bar.set_label("contribution C (1: as much as own data)")
     return figure
 
 
@@ -103,7 +103,13 @@ def _value_text(value: float) -> str:
 def _name_axes(axes: Axes, names: list[str], edge: float) -> None:
     places = [*(k + 0.5 for k in range(len(names))), edge + 0.5]
     axes.set_yticks(places, [*names, "C_in"])
-    axes.set_xticks(places, [*names, "C_out"], rotation=90 if len(names) > 8 else 45, ha="left", rotation_mode="anchor")
+    axes.set_xticks(
+        places,
+        [*names, "C_out"],
+        rotation=90 if len(names) > 8 or label_width(names) > 0.7 else 45,
+        ha="left",
+        rotation_mode="anchor",
+    )
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0, pad=2)
     axes.set_xlim(0, edge + 1)
     axes.set_ylim(edge + 1, 0)

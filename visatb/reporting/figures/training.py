@@ -34,7 +34,7 @@ def training_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
     columns = 1 if label_width(names) > 1.0 or len(panels) == 1 else 2
     rows = -(-len(panels) // columns)
     figure = new_figure(PAGE, rows * (1.75 if columns == 2 else 1.9) + 0.1)
-    looks = _looks(panels)
+    looks = _looks(histories)
     for place, (title, curves) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(rows, columns, place)
         _draw(axes, curves, looks)
@@ -50,10 +50,21 @@ def training_panels(histories: Mapping[str, pd.DataFrame]) -> dict[str, dict[str
         if curves:
             panels[title] = curves
     for run, log in histories.items():
-        tasks = sorted(log.columns.drop("loss"))
-        if stage(run) == FINAL and len(tasks):
+        tasks = [task for task in subjects(histories) if task in log.columns]
+        if stage(run) == FINAL and tasks:
             panels[f"{method_label(run)}: loss of each task"] = {task: smooth(log[task]) for task in tasks}
     return panels
+
+
+def subjects(histories: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return what the curves tell apart: tasks and groups, first those with runs of their own, in their order."""
+    own = [_subject(run) for run in histories if stage(run) != FINAL and run != MINI]
+    tasks = sorted({str(task) for log in histories.values() for task in log.columns.drop("loss")})
+    return list(dict.fromkeys(own + tasks))
+
+
+def _subject(run: str) -> str:
+    return re.sub("^(plus|single)-", "", run)
 
 
 def smooth(loss: pd.Series) -> pd.Series:
@@ -62,13 +73,12 @@ def smooth(loss: pd.Series) -> pd.Series:
     return logged.rolling(max(1, len(logged) // POINTS), center=True, min_periods=1).mean()
 
 
-def _looks(panels: Mapping[str, Mapping[str, pd.Series]]) -> dict[str, tuple[str, str]]:
+def _looks(histories: Mapping[str, pd.DataFrame]) -> dict[str, tuple[str, str]]:
     """Return curve label -> colour and line; a task keeps its look in every panel."""
-    runs = list(panels.get(TITLES[FINAL], {}))
-    labels = {label for curves in panels.values() for label in curves}
-    subject = {label: re.sub("^(plus|single)-", "", label) for label in labels.difference(runs, {MINI})}
-    look = dict(_cycle(runs)) | dict(_cycle(sorted(set(subject.values()))))
-    return {label: look[subject.get(label, label)] for label in labels - {MINI}} | {MINI: ("black", "-")}
+    look = dict(_cycle(subjects(histories)))
+    others = {run: look[_subject(run)] for run in histories if stage(run) != FINAL and run != MINI}
+    final = dict(_cycle([method_label(run) for run in histories if stage(run) == FINAL]))
+    return {**look, **others, **final, MINI: ("black", "-")}
 
 
 def _cycle(names: list[str]) -> Iterator[tuple[str, tuple[str, str]]]:

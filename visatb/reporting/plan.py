@@ -1,0 +1,121 @@
+"""The plan of an experiment as text: what will be trained, what measuring the weights costs, and what to doubt."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from visatb.errors import VisatbError, bullet_list
+from visatb.reporting.runs import FINAL, PREPARATION, SINGLE, stage
+from visatb.reporting.tables import text_table
+
+LARGE_SAMPLES, LARGE_STEPS = 10_000, 100
+"""A large subset should hold more samples and be trained for more steps than this (appendix G of the paper)."""
+
+MINI_SAMPLES, MINI_STEPS = 1_000, 100
+"""A task's mini subset should hold at least so many samples, all of them more steps than so (appendix B)."""
+
+STAGE_TITLES = {PREPARATION: "preparation", SINGLE: "single-task", FINAL: "final"}
+_COUNTS = ("samples", "steps", "evaluations")
+
+
+@dataclass(frozen=True)
+class SubsetSizes:
+    """What a group adds to the preparation, worked back from the samples of its run and of `mini`."""
+
+    large: float
+    large_steps: float
+    mini: float
+
+
+def plan_text(plan: pd.DataFrame, rate_large: float, rate_mini: float, groups: int) -> str:
+    """Return the plan as aligned text with totals, the cost of the preparation and warnings.
+
+    ``plan``: a row per run with ``run``, ``kind``, ``samples`` (of one epoch), ``steps`` and ``evaluations``, and any
+    columns of text beside them. ``rate_large``, ``rate_mini``: R_large and R_mini. ``groups``: N.
+    """
+    missing = [column for column in ("run", "kind", *_COUNTS) if column not in plan.columns]
+    if missing:
+        raise VisatbError(f"the plan has no column {', '.join(missing)}; it has {', '.join(plan.columns)}")
+    parts = [plan_table(plan), cost_text(plan, rate_large, rate_mini, groups)]
+    warnings = plan_warnings(plan, rate_large, rate_mini)
+    if warnings:
+        parts.append(
+            "Smaller than what the paper found enough for a 7B model; expect noisier weights:\n" + bullet_list(warnings)
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def plan_table(plan: pd.DataFrame) -> str:
+    """Return the runs as an aligned table, ended by one row of totals per stage and one over all."""
+    words = [column for column in plan.columns if column not in _COUNTS]
+    shown = plan[words].astype(str).join(_grouped_digits(plan))
+    stages = plan["run"].map(stage)
+    totals = [(STAGE_TITLES[kind], plan[stages == kind]) for kind in STAGE_TITLES if (stages == kind).any()]
+    rows = [_total_row(f"all {title} runs", runs, words) for title, runs in totals]
+    rows.append(_total_row("all runs", plan, words))
+    return text_table(pd.concat([shown, pd.DataFrame(rows)])[plan.columns], left=words)
+
+
+def _grouped_digits(counts: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({column: [f"{count:,.0f}" for count in counts[column]] for column in _COUNTS}, counts.index)
+
+
+def _total_row(title: str, runs: pd.DataFrame, words: Iterable[str]) -> dict[str, str]:
+    sums = runs[list(_COUNTS)].sum()
+    return dict.fromkeys(words, "") | {"run": title} | {column: f"{sums[column]:,.0f}" for column in _COUNTS}
+
+
+def preparation_cost(plan: pd.DataFrame) -> float | None:
+    """Return the samples of all preparation runs in units of one final training; None without a final run."""
+    stages = plan["run"].map(stage)
+    final = plan.loc[stages == FINAL, "samples"]
+    if final.empty:
+        return None
+    return float(plan.loc[stages == PREPARATION, "samples"].sum() / final.max())
+
+
+def cost_text(plan: pd.DataFrame, rate_large: float, rate_mini: float, groups: int) -> str:
+    """Return what the preparation costs beside R_large + N R_mini (section 3.2 of the paper)."""
+    formula = (
+        f"R_large + N x R_mini = {rate_large:g} + {groups} x {rate_mini:g} = {rate_large + groups * rate_mini:.2f}"
+    )
+    cost = preparation_cost(plan)
+    if cost is None:
+        return f"Measuring the weights costs about {formula} times a final training; this plan holds none."
+    return f"Measuring the weights costs {cost:.2f} times a final training, counted in samples ({formula})."
+
+
+def subset_sizes(plan: pd.DataFrame, rate_large: float, rate_mini: float) -> dict[str, SubsetSizes]:
+    """Return group -> sizes of its subsets: `plus-g` and `mini` differ by g's large less g's mini subset.
+
+    Empty where the plan has no `mini` run or both rates are equal, which leaves nothing to work back from.
+    """
+    runs = plan.set_index("run")
+    if "mini" not in runs.index or rate_large <= rate_mini:
+        return {}
+    sizes = {}
+    for run in runs.index[runs.index.str.startswith("plus-")]:
+        samples, steps = runs.loc[run, "samples"], runs.loc[run, "steps"]
+        large = (samples - runs.loc["mini", "samples"]) * rate_large / (rate_large - rate_mini)
+        sizes[run.removeprefix("plus-")] = SubsetSizes(large, steps * large / samples, large * rate_mini / rate_large)
+    return sizes
+
+
+def plan_warnings(plan: pd.DataFrame, rate_large: float, rate_mini: float) -> list[str]:
+    """Return one line for each of the paper's limits (appendices B and G) that the plan stays under."""
+    if rate_large <= rate_mini:
+        return [f"R_large ({rate_large:g}) is not above R_mini ({rate_mini:g}): there is nothing to measure"]
+    sizes = subset_sizes(plan, rate_large, rate_mini)
+    few = [f"{group} {size.large:,.0f}" for group, size in sizes.items() if round(size.large) <= LARGE_SAMPLES]
+    short = [f"{group} {size.large_steps:.0f}" for group, size in sizes.items() if size.large_steps <= LARGE_STEPS]
+    small = [f"{group} {size.mini:,.0f}" for group, size in sizes.items() if round(size.mini) < MINI_SAMPLES]
+    mini_steps = plan.loc[plan["run"] == "mini", "steps"]
+    brief = [f"{steps:.0f}" for steps in mini_steps if steps <= MINI_STEPS]
+    checks = [
+        (few, f"samples of a large subset (more than {LARGE_SAMPLES:,} wanted)"),
+        (short, f"steps on a large subset (more than {LARGE_STEPS} wanted)"),
+        (small, f"samples of a mini subset (at least {MINI_SAMPLES:,} wanted per task)"),
+        (brief, f"steps of the run mini (more than {MINI_STEPS} wanted)"),
+    ]
+    return [f"{what}: {', '.join(found)}" for found, what in checks if found]

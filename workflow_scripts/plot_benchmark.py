@@ -1,0 +1,23 @@
+"""Draw how much better or worse every method is than single-task training, task by task."""
+
+import argparse
+
+from visatb.errors import friendly_exit
+from visatb.reporting.figures.benchmark import benchmark_figure
+from visatb.reporting.figures.style import save_figure
+from visatb.reporting.reading import read_benchmark
+
+
+@friendly_exit
+def main() -> None:
+    """Tables in, figure out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--benchmark", required=True, help="benchmark.tsv")
+    parser.add_argument("--lower-is-better", nargs="*", default=[], metavar="COLUMN", help="scores where small is good")
+    parser.add_argument("--output", nargs="+", required=True, help="files to write, .svg or .png")
+    args = parser.parse_args()
+    save_figure(benchmark_figure(read_benchmark(args.benchmark), args.lower_is_better), args.output)
+
+
+if __name__ == "__main__":
+    main()
