@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from visatb.config import Config, JobResources, ModelConfig, TaskConfig
+from visatb.config import SPLITS, Config, JobResources, ModelConfig, TaskConfig
 from visatb.config_checks import check_config
 from visatb.config_loading import load_config, load_model_config
 
@@ -133,6 +133,29 @@ class Experiment:
     def final_runs(self) -> list[Run]:
         """The runs that the benchmark table compares."""
         return [run for run in self.runs.values() if not run.is_preparation]
+
+    def given_weights(self, run: str) -> dict[str, float]:
+        """Return the weights of a run that are not measured: of fixed tasks, and of a given-weights run's tasks.
+
+        Empty where every task counts alike.
+        """
+        mixture = self.runs[run].mixture
+        fixed = {task: settings.weight for task, settings in self.config.fixed_tasks.items() if task in mixture}
+        given = self.config.given_weights.get(self.runs[run].weights)
+        if given is None and all(weight == 1 for weight in fixed.values()):
+            return {}
+        return dict.fromkeys(mixture, 1.0) | fixed | (given or {})
+
+    @property
+    def splits(self) -> list[tuple[str, str]]:
+        """Every (task, split) that there are records of; a fixed task has its train split alone."""
+        fixed = [(task, "train") for task in self.config.fixed_tasks]
+        return [(task, split) for task in self.tasks for split in SPLITS] + fixed
+
+    def rate(self, subset: str) -> float:
+        """Return the share of a train split that a subset holds."""
+        sampling = self.config.sampling
+        return {"mini": sampling.mini, "large": sampling.large, "train": 1.0}[subset]
 
     def evaluations(self, split: str) -> list[Evaluation]:
         """Return every (run, split, task) that is predicted and scored on ``split``."""

@@ -42,7 +42,7 @@ class Qwen2VLProcessor(transformers.Qwen2VLProcessor):
 
 
 def read_template(name: str) -> str:
-    """Return the chat template ``vicuna_v1`` or ``qwen2_vl`` that marks answers with ``{% generation %}``."""
+    """Return a chat template of this package, as ``vicuna_v1`` or ``qwen2_vl``, that marks answers with ``{% generation %}``."""
     path = TEMPLATES / f"{name}.jinja"
     if not path.is_file():
         known = ", ".join(sorted(found.stem for found in TEMPLATES.glob("*.jinja")))

@@ -105,7 +105,7 @@ def _texts(template: str) -> Iterator[str]:
 
 
 def _build_llava() -> tuple[PreTrainedModel, ProcessorMixin]:
-    tokenizer = build_tokenizer(LLAVA_TOKENS, {"image_token": "<image>"}, read_template("vicuna_v1"))
+    tokenizer = build_tokenizer(LLAVA_TOKENS, {"image_token": "<image>"}, read_template("vicuna_v1_short"))
     config = LlavaConfig(
         vision_config=CLIPVisionConfig(
             hidden_size=WIDTH,

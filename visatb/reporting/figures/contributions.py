@@ -45,6 +45,7 @@ def contributions_figure(
     extend = _EXTEND[bool(np.nanmin(values) < -limit), bool(np.nanmax(values) > limit)]
     bar = figure.colorbar(mesh, ax=axes, location="bottom", fraction=0.04, aspect=40, pad=0.02, extend=extend)
     bar.outline.set_visible(False)
+    bar.solids.set(rasterized=False, edgecolor="face")  # type: ignore[union-attr]
     bar.set_label("contribution C (1: as much as own data)")
     return figure
 
@@ -58,8 +59,13 @@ def _canvas(names: list[str]) -> tuple[Figure, Axes]:
     fits = [width for width in (COLUMN, PAGE) if (width - beside) / cells >= SMALLEST_CELL]
     width = fits[0] if fits else cells * SMALLEST_CELL + beside
     cell = min((width - beside) / cells, LARGEST_CELL)
-    figure = new_figure(width, cells * min(cell, 0.3) + label_width(names) * 0.75 + 1.0)
+    figure = new_figure(width, cells * min(cell, 0.3) + label_width(names) * (1.0 if _upright(names) else 0.75) + 1.0)
     return figure, figure.add_subplot()
+
+
+def _upright(names: list[str]) -> bool:
+    """Return whether column names stand upright: slanted, many or long ones would run out of the picture."""
+    return len(names) > 8 or label_width(names) > 0.7
 
 
 def _sure(names: list[str], intervals: pd.DataFrame | None) -> set[tuple[int, int]]:
@@ -106,7 +112,7 @@ def _name_axes(axes: Axes, names: list[str], edge: float) -> None:
     axes.set_xticks(
         places,
         [*names, "C_out"],
-        rotation=90 if len(names) > 8 or label_width(names) > 0.7 else 45,
+        rotation=90 if _upright(names) else 45,
         ha="left",
         rotation_mode="anchor",
     )

@@ -17,6 +17,11 @@ POINTS = 50
 """Curves are running means over 1/50 of a run's logged steps, so that single batches hide nothing."""
 
 LEGEND_ROWS = 10
+"""Longer legends take a second column where there is room."""
+
+SMALLEST_PANEL = 2.0
+"""Width in inches that the curves keep beside their legend."""
+
 MINI = "mini"
 COLOURS = tuple(colour for colour in OKABE_ITO if colour != "#000000")
 
@@ -33,11 +38,13 @@ def training_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
     names = [label for curves in panels.values() for label in curves]
     columns = 1 if label_width(names) > 1.0 or len(panels) == 1 else 2
     rows = -(-len(panels) // columns)
-    figure = new_figure(PAGE, rows * (1.75 if columns == 2 else 1.9) + 0.1)
+    legend_columns = max(1, int((PAGE / columns - SMALLEST_PANEL) / (label_width(names) + 0.35)))
+    longest = -(-max(map(len, panels.values())) // legend_columns)
+    figure = new_figure(PAGE, rows * max(1.75, 0.13 * longest + 0.35) + 0.1)
     looks = _looks(histories)
     for place, (title, curves) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(rows, columns, place)
-        _draw(axes, curves, looks)
+        _draw(axes, curves, looks, legend_columns)
         axes.set_title(title, loc="left")
     return figure
 
@@ -86,7 +93,9 @@ def _cycle(names: list[str]) -> Iterator[tuple[str, tuple[str, str]]]:
         yield name, (COLOURS[k % len(COLOURS)], LINES[k // len(COLOURS) % len(LINES)])
 
 
-def _draw(axes: Axes, curves: Mapping[str, pd.Series], looks: Mapping[str, tuple[str, str]]) -> None:
+def _draw(
+    axes: Axes, curves: Mapping[str, pd.Series], looks: Mapping[str, tuple[str, str]], legend_columns: int
+) -> None:
     for label, loss in curves.items():
         colour, line = looks[label]
         marker = "." if len(loss) == 1 else None
@@ -99,5 +108,5 @@ def _draw(axes: Axes, curves: Mapping[str, pd.Series], looks: Mapping[str, tuple
         bbox_to_anchor=(1.01, 1.0),
         borderaxespad=0,
         labelspacing=0.25,
-        ncols=-(-len(curves) // LEGEND_ROWS),
+        ncols=min(legend_columns, -(-len(curves) // LEGEND_ROWS)),
     )

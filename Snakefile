@@ -1,0 +1,56 @@
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+
+
+pathvars:
+    results=str(EXPERIMENT.folder),
+
+
+report: "report/workflow.rst"
+
+
+include: "rules/data.smk"
+include: "rules/train.smk"
+include: "rules/evaluate.smk"
+include: "rules/balance.smk"
+include: "rules/report.smk"
+
+
+localrules:
+    all,
+    plan,
+    weights,
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/plan.tsv",
+        "<results>/weights.tsv",
+        "<results>/benchmark.md",
+        "<results>/summary.txt",
+        FIGURES,
+        SCORES,
+
+
+# The preparation alone: what to look at before the final trainings are paid for.
+rule weights:
+    input:
+        "<results>/plan.tsv",
+        "<results>/validation_matrix.tsv",
+        "<results>/weights.tsv",
+        PREPARATION_FIGURES,
+
+
+onsuccess:
+    summary = EXPERIMENT.folder / "summary.txt"
+    if summary.is_file():
+        print(summary.read_text(encoding="utf-8"))

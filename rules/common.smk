@@ -1,0 +1,74 @@
+# The config becomes one Experiment; paths, options and resources become small functions of its runs.
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+sys.path.insert(0, workflow.basedir)
+# Scripts run by path find the library wherever the working directory is.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [workflow.basedir, *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+
+from visatb.errors import VisatbError
+from visatb.experiment import Experiment
+
+try:
+    EXPERIMENT = Experiment.from_values(config, "the config")
+except VisatbError as mistake:
+    raise WorkflowError(str(mistake)) from None
+
+SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
+PYTHON = sys.executable
+MODEL_PYTHON = EXPERIMENT.config.python or PYTHON
+PREPARATION = [run.name for run in EXPERIMENT.preparation_runs]
+SINGLE = [run.name for run in EXPERIMENT.final_runs if run.kind == "single"]
+FINAL = [run.name for run in EXPERIMENT.final_runs if run.kind != "single"]
+SCORES = [
+    f"<results>/scores/{run}/{split}/{task}.parquet"
+    for on in ("val", "test")
+    for run, split, task in EXPERIMENT.evaluations(on)
+]
+
+
+def one_of(names):
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def options(**values):
+    """Command-line options: learning_rate=0.1 becomes --learning-rate 0.1; None and False are left out."""
+    words = []
+    for name, value in values.items():
+        if value is None or value is False or value == [] or value == ():
+            continue
+        words.append(f"--{name.replace('_', '-')}")
+        if value is not True:
+            words += (
+                map(str, value) if isinstance(value, (list, tuple)) else [str(value)]
+            )
+    return shlex.join(words)
+
+
+def pairs(mapping):
+    return [f"{name}={value}" for name, value in mapping.items()]
+
+
+def asked_for(resource, of):
+    """A resource of a job as a function of its wildcards; `of` says whose: a run's training, or prediction."""
+    return lambda wildcards: getattr(of(wildcards), resource)
+
+
+def training_resources(wildcards):
+    return EXPERIMENT.resources(wildcards.run)
+
+
+def prediction_resources(wildcards):
+    return EXPERIMENT.config.resources.predict
+
+
+wildcard_constraints:
+    run=one_of(EXPERIMENT.runs),
+    task=one_of(EXPERIMENT.all_tasks),
+    split="train|val|test",

@@ -1,0 +1,128 @@
+# From annotation files to the training set of every run. All records are checked before anything is trained.
+
+CORPUS = EXPERIMENT.config.corpus
+
+if CORPUS:
+
+    rule draw_corpus:
+        output:
+            [
+                f"{CORPUS.folder}/{task}/{split}.json"
+                for task in EXPERIMENT.tasks
+                for split in ("train", "val", "test")
+            ],
+        log:
+            "<results>/logs/draw_corpus.log",
+        benchmark:
+            "<results>/benchmarks/draw_corpus.tsv"
+        conda:
+            "../envs/evaluate.yaml"
+        threads: 2
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        params:
+            options=options(
+                folder=CORPUS.folder, seed=CORPUS.seed, **dict(CORPUS.samples)
+            ),
+        shell:
+            "{PYTHON} {SCRIPTS}/draw_corpus.py {params.options} --processes {threads} > {log} 2>&1"
+
+
+def files_of(task, split):
+    if task in EXPERIMENT.tasks:
+        return getattr(EXPERIMENT.tasks[task].data, split)
+    return EXPERIMENT.config.fixed_tasks[task].data
+
+
+def image_folder(task):
+    return {**EXPERIMENT.tasks, **EXPERIMENT.config.fixed_tasks}[task].image_folder
+
+
+rule check_data:
+    input:
+        files=lambda w: files_of(w.task, w.split),
+    output:
+        records="<results>/records/{task}/{split}.parquet",
+        report="<results>/records/{task}/{split}.report.json",
+    log:
+        "<results>/logs/check_data/{task}.{split}.log",
+    benchmark:
+        "<results>/benchmarks/check_data/{task}.{split}.tsv"
+    priority: 40
+    conda:
+        "../envs/evaluate.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        options=lambda w: options(
+            task=w.task,
+            split=w.split,
+            image_folder=image_folder(w.task),
+            tolerated=EXPERIMENT.config.on_bad_records,
+        ),
+    shell:
+        "{PYTHON} {SCRIPTS}/check_data.py {params.options} --files {input.files:q}"
+        " --output {output.records:q} --report {output.report:q} 3>&2 > {log:q} 2>&1"
+
+
+rule plan:
+    input:
+        [
+            f"<results>/records/{task}/{split}.parquet"
+            for task, split in EXPERIMENT.splits
+        ],
+    output:
+        report("<results>/plan.tsv", caption="../report/plan.rst", category="1 Plan"),
+    log:
+        "<results>/logs/plan.log",
+    benchmark:
+        "<results>/benchmarks/plan.tsv"
+    priority: 50
+    conda:
+        "../envs/evaluate.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        config=json.dumps(config, separators=(",", ":")),
+        records=EXPERIMENT.folder / "records",
+    shell:
+        "VISATB_PROGRESS_FD=3 {PYTHON} {SCRIPTS}/plan.py --config {params.config:q} --records {params.records:q}"
+        " --output {output:q} 3>&2 > {log:q} 2>&1"
+
+
+rule build_mixture:
+    input:
+        records=lambda w: [
+            f"<results>/records/{task}/train.parquet"
+            for task in EXPERIMENT.runs[w.run].mixture
+        ],
+        # Made first, so that every split of every task is checked; its own changes concern no training.
+        plan=ancient("<results>/plan.tsv"),
+    output:
+        "<results>/mixtures/{run}.parquet",
+    log:
+        "<results>/logs/build_mixture/{run}.log",
+    benchmark:
+        "<results>/benchmarks/build_mixture/{run}.tsv"
+    priority: 40
+    conda:
+        "../envs/evaluate.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        records=EXPERIMENT.folder / "records",
+        options=lambda w: options(
+            subset=pairs(EXPERIMENT.runs[w.run].mixture),
+            rate=[
+                f"{subset}={EXPERIMENT.rate(subset)}"
+                for subset in ("mini", "large", "train")
+            ],
+            seed=EXPERIMENT.config.seed,
+        ),
+    shell:
+        "{PYTHON} {SCRIPTS}/build_mixture.py --records {params.records:q} {params.options}"
+        " --output {output:q} > {log:q} 2>&1"

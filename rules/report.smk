@@ -1,0 +1,181 @@
+# What people read: the benchmark table, figures and the summary.
+
+TEST_SCORES = [
+    f"<results>/scores/{run}/{split}/{task}.parquet"
+    for run, split, task in EXPERIMENT.evaluations("test")
+]
+PREPARATION_FIGURES = [
+    f"<results>/figures/{name}.{kind}"
+    for name in ("contributions", "difficulty", "weights")
+    for kind in ("svg", "png")
+]
+FIGURES = PREPARATION_FIGURES + [
+    f"<results>/figures/{name}.{kind}"
+    for name in ("training", "benchmark")
+    for kind in ("svg", "png")
+]
+
+
+def figure(name, category):
+    return report(
+        f"<results>/figures/{name}.svg",
+        caption=f"../report/{name}.rst",
+        category=category,
+    )
+
+
+rule collect_benchmark:
+    input:
+        TEST_SCORES,
+    output:
+        table=report(
+            "<results>/benchmark.tsv",
+            caption="../report/benchmark.rst",
+            category="5 Benchmark",
+        ),
+        markdown="<results>/benchmark.md",
+        tidy="<results>/test_scores.tsv",
+    log:
+        "<results>/logs/collect_benchmark.log",
+    benchmark:
+        "<results>/benchmarks/collect_benchmark.tsv"
+    priority: 50
+    conda:
+        "../envs/evaluate.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        scores=EXPERIMENT.folder / "scores",
+        options=options(method=EXPERIMENT.config.methods, column=COLUMNS),
+    shell:
+        "{PYTHON} {SCRIPTS}/collect_benchmark.py --scores {params.scores:q} {params.options}"
+        " --table {output.table:q} --markdown {output.markdown:q} --tidy {output.tidy:q} > {log:q} 2>&1"
+
+
+rule plot_contributions:
+    input:
+        contributions="<results>/contributions.tsv",
+        intervals="<results>/contributions_intervals.tsv",
+        weights="<results>/weights.tsv",
+    output:
+        figure("contributions", "4 Weights"),
+        "<results>/figures/contributions.png",
+    log:
+        "<results>/logs/plot_contributions.log",
+    benchmark:
+        "<results>/benchmarks/plot_contributions.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    shell:
+        "{PYTHON} {SCRIPTS}/plot_contributions.py --contributions {input.contributions:q}"
+        " --intervals {input.intervals:q} --weights {input.weights:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule plot_difficulty:
+    input:
+        "<results>/difficulty.tsv",
+    output:
+        figure("difficulty", "4 Weights"),
+        "<results>/figures/difficulty.png",
+    log:
+        "<results>/logs/plot_difficulty.log",
+    benchmark:
+        "<results>/benchmarks/plot_difficulty.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    shell:
+        "{PYTHON} {SCRIPTS}/plot_difficulty.py --difficulty {input:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule plot_weights:
+    input:
+        "<results>/weights.tsv",
+    output:
+        figure("weights", "4 Weights"),
+        "<results>/figures/weights.png",
+    log:
+        "<results>/logs/plot_weights.log",
+    benchmark:
+        "<results>/benchmarks/plot_weights.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    shell:
+        "{PYTHON} {SCRIPTS}/plot_weights.py --weights {input:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule plot_training:
+    input:
+        [f"<results>/runs/{run}/model" for run in EXPERIMENT.runs],
+    output:
+        figure("training", "2 Training"),
+        "<results>/figures/training.png",
+    log:
+        "<results>/logs/plot_training.log",
+    benchmark:
+        "<results>/benchmarks/plot_training.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        histories=lambda w, input: [
+            str(Path(model).with_name("training.jsonl")) for model in input
+        ],
+    shell:
+        "{PYTHON} {SCRIPTS}/plot_training.py --runs {params.histories:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule plot_benchmark:
+    input:
+        "<results>/benchmark.tsv",
+    output:
+        figure("benchmark", "5 Benchmark"),
+        "<results>/figures/benchmark.png",
+    log:
+        "<results>/logs/plot_benchmark.log",
+    benchmark:
+        "<results>/benchmarks/plot_benchmark.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    shell:
+        "{PYTHON} {SCRIPTS}/plot_benchmark.py --benchmark {input:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule summarize:
+    input:
+        weights="<results>/weights.tsv",
+        benchmark="<results>/benchmark.tsv",
+        scores=["<results>/validation_scores.tsv", "<results>/test_scores.tsv"],
+    output:
+        "<results>/summary.txt",
+    log:
+        "<results>/logs/summarize.log",
+    benchmark:
+        "<results>/benchmarks/summarize.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        see=lambda w, input: [
+            str(Path(input.weights).with_name(name))
+            for name in ("weights.tsv", "benchmark.md", "figures")
+        ],
+    shell:
+        "{PYTHON} {SCRIPTS}/summarize.py --weights {input.weights:q} --benchmark {input.benchmark:q}"
+        " --scores {input.scores:q} --see {params.see:q} --output {output:q} > {log:q} 2>&1"

@@ -1,0 +1,155 @@
+# The base checkpoint, where the workflow makes it itself, and one training a run.
+
+BASE = EXPERIMENT.model.checkpoint
+PRETRAINING = EXPERIMENT.model.pretraining
+RECIPE = (
+    "epochs",
+    "global_batch_size",
+    "learning_rate",
+    "warmup",
+    "schedule",
+    "weight_decay",
+    "beta1",
+    "beta2",
+    "max_gradient_norm",
+    "max_length",
+    "precision",
+    "normalization",
+)
+
+if PRETRAINING:
+
+    rule pretrain_vision:
+        output:
+            directory(f"{BASE}-vision"),
+        log:
+            "<results>/logs/pretrain_vision.log",
+        benchmark:
+            "<results>/benchmarks/pretrain_vision.tsv"
+        priority: 60
+        conda:
+            "../envs/train.yaml"
+        threads: PRETRAINING.threads
+        resources:
+            mem_mb=4000,
+            runtime=60,
+        params:
+            options=options(
+                family=EXPERIMENT.model.family,
+                seed=PRETRAINING.seed,
+                **dict(PRETRAINING.vision),
+            ),
+        shell:
+            "VISATB_PROGRESS_FD=3 {MODEL_PYTHON} {SCRIPTS}/pretrain_vision.py {params.options}"
+            " --threads {threads} --output {output:q} 3>&2 > {log:q} 2>&1"
+
+    rule pretrain_alignment:
+        input:
+            f"{BASE}-vision",
+        output:
+            directory(BASE),
+        log:
+            "<results>/logs/pretrain_alignment.log",
+        benchmark:
+            "<results>/benchmarks/pretrain_alignment.tsv"
+        priority: 60
+        conda:
+            "../envs/train.yaml"
+        threads: PRETRAINING.threads
+        resources:
+            mem_mb=4000,
+            runtime=60,
+        params:
+            options=options(seed=PRETRAINING.seed, **dict(PRETRAINING.alignment)),
+        shell:
+            "VISATB_PROGRESS_FD=3 {MODEL_PYTHON} {SCRIPTS}/pretrain_alignment.py --vision {input:q}"
+            " {params.options} --threads {threads} --output {output:q} 3>&2 > {log:q} 2>&1"
+
+
+def weights_file(wildcards):
+    return (
+        "<results>/weights.tsv"
+        if EXPERIMENT.runs[wildcards.run].weights == "visatb"
+        else []
+    )
+
+
+def training_options(wildcards):
+    settings = EXPERIMENT.config.training
+    return options(
+        run=wildcards.run,
+        base=BASE,
+        weight=pairs(EXPERIMENT.given_weights(wildcards.run)),
+        seed=EXPERIMENT.config.seed,
+        **{name: getattr(settings, name) for name in RECIPE},
+        freeze=EXPERIMENT.model.freeze,
+    )
+
+
+def machine_options(wildcards):
+    settings = EXPERIMENT.config.training
+    return options(
+        micro_batch_size=settings.micro_batch_size,
+        gpus=training_resources(wildcards).gpus,
+        attention=EXPERIMENT.model.attention,
+        gradient_checkpointing=settings.gradient_checkpointing,
+        deepspeed=settings.deepspeed,
+        save_steps=settings.save_steps,
+        keep_checkpoints=settings.keep_checkpoints,
+    )
+
+
+def launcher(wildcards):
+    """One process trains alone; several, one a GPU, are started by torchrun."""
+    gpus = training_resources(wildcards).gpus
+    if gpus <= 1:
+        return shlex.quote(MODEL_PYTHON)
+    return f"{shlex.quote(MODEL_PYTHON)} -m torch.distributed.run --standalone --nproc-per-node {gpus}"
+
+
+rule train:
+    input:
+        mixture="<results>/mixtures/{run}.parquet",
+        base=BASE if PRETRAINING or Path(BASE).exists() else [],
+        weights=weights_file,
+    output:
+        model=directory("<results>/runs/{run}/model"),
+    log:
+        "<results>/logs/train/{run}.log",
+    benchmark:
+        "<results>/benchmarks/train/{run}.tsv"
+    wildcard_constraints:
+        run=one_of(FINAL),
+    priority: 20
+    conda:
+        "../envs/train.yaml"
+    threads: asked_for("cpus", training_resources)
+    resources:
+        gpu=asked_for("gpus", training_resources),
+        mem_mb=asked_for("mem_mb", training_resources),
+        runtime=asked_for("runtime", training_resources),
+    params:
+        launcher=launcher,
+        folder=subpath(output.model, parent=True),
+        options=training_options,
+        machine=machine_options,
+        weights=lambda w, input: (
+            f"--weights {shlex.quote(input.weights)}" if input.weights else ""
+        ),
+    shell:
+        "VISATB_PROGRESS_FD=3 {params.launcher} {SCRIPTS}/train.py {params.options} {params.machine}"
+        " --threads {threads} --mixture {input.mixture:q} {params.weights}"
+        " --folder {params.folder:q} --output {output.model:q} 3>&2 > {log:q} 2>&1"
+
+
+# What the weights wait for goes before what only the benchmark table waits for.
+use rule train as train_preparation with:
+    wildcard_constraints:
+        run=one_of(PREPARATION),
+    priority: 30
+
+
+use rule train as train_single with:
+    wildcard_constraints:
+        run=one_of(SINGLE),
+    priority: 10

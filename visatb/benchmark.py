@@ -1,0 +1,38 @@
+"""The benchmark table: test scores of every method, with dI and dE of Eq. 9 against single-task learning."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from visatb.evaluation.scores import tidy_scores
+from visatb.overall import delta_e, delta_i, improvement
+from visatb.validation_matrix import Column, column_names
+
+SINGLE_TASK = "stl"
+
+
+def test_scores(folder: str | Path, methods: Sequence[str], columns: Sequence[Column]) -> pd.DataFrame:
+    """Return the tidy scores of every method's runs from ``<folder>/<run>/test/<task>.parquet``.
+
+    STL has one run a task, ``single-<task>``; every other method is one run of its own name.
+    """
+    tasks = list(dict.fromkeys(column.task for column in columns))
+    runs = [(f"single-{task}" if method == SINGLE_TASK else method, task) for method in methods for task in tasks]
+    files = [(run, "test", task, Path(folder) / run / "test" / f"{task}.parquet") for run, task in runs]
+    return tidy_scores(files)
+
+
+def benchmark_table(scores: pd.DataFrame, methods: Sequence[str], columns: Sequence[Column]) -> pd.DataFrame:
+    """Return ``method``, one column a score, ``dI`` and ``dE`` in percent; the last two are empty without STL."""
+    cells = scores.set_index(["run", "task", "metric"])["value"]
+    rows = {}
+    for method in methods:
+        runs = [f"single-{column.task}" if method == SINGLE_TASK else method for column in columns]
+        rows[method] = [cells[run, column.task, column.metric] for run, column in zip(runs, columns, strict=True)]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=column_names(columns))
+    overall = pd.DataFrame(index=table.index, columns=["dI", "dE"], dtype=float)
+    if SINGLE_TASK in methods:
+        improvements = improvement(table, SINGLE_TASK, columns).drop(index=SINGLE_TASK)
+        overall = overall.assign(dI=delta_i(improvements), dE=delta_e(improvements))
+    return table.join(overall).rename_axis("method").reset_index()

@@ -1,0 +1,42 @@
+"""What an experiment will train and evaluate, counted before anything is trained."""
+
+from collections.abc import Mapping
+from math import ceil
+
+import pandas as pd
+
+from visatb.data.mixtures import subset_size
+from visatb.experiment import Experiment, Run
+
+Sizes = Mapping[tuple[str, str], int]
+"""(task, split) -> number of its records."""
+
+
+def plan(experiment: Experiment, sizes: Sizes) -> pd.DataFrame:
+    """Return one row a run: ``run``, ``kind``, ``trained on``, ``samples``, ``steps`` and ``evaluations``.
+
+    ``samples`` are those of one epoch, ``steps`` the optimiser steps of the whole training, ``evaluations`` the
+    answers that are generated for it.
+    """
+    return pd.DataFrame([_row(experiment, run, sizes) for run in experiment.runs.values()])
+
+
+def _row(experiment: Experiment, run: Run, sizes: Sizes) -> dict[str, object]:
+    training = experiment.config.training
+    samples = sum(subset_size(sizes[task, "train"], experiment.rate(subset)) for task, subset in run.mixture.items())
+    answers = sum(sizes[task, split] for split, tasks in run.evaluates.items() for task in tasks)
+    return {
+        "run": run.name,
+        "kind": run.kind,
+        "trained on": _words(run.mixture),
+        "samples": samples,
+        "steps": ceil(ceil(samples / training.global_batch_size) * training.epochs),
+        "evaluations": answers,
+    }
+
+
+def _words(mixture: Mapping[str, str]) -> str:
+    if len(set(mixture.values())) == 1 and len(mixture) > 1:
+        return f"{next(iter(mixture.values()))} of all tasks"
+    special = [f"{subset} of {task}" for task, subset in mixture.items() if subset != "mini" or len(mixture) == 1]
+    return ", ".join(special) + (", mini of the others" if len(special) < len(mixture) else "")

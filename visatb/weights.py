@@ -1,0 +1,99 @@
+"""From files of per-sample validation scores to the tables of contributions, difficulties and weights."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.compute as pc
+
+from visatb.balance import Balance, balance
+from visatb.files import read_parquet
+from visatb.uncertainty import Intervals, PairedSamples, gap_standard_errors, intervals, paired_samples
+from visatb.validation_matrix import BalanceSettings, Column, Groups, column_names, needed_scores
+
+GROUP_NUMBERS = ("C_out", "C_in", "D", "lambda_out", "lambda_in", "lambda_D")
+
+
+@dataclass(frozen=True)
+class WeightTables:
+    """The tables that people read, as they are written to files."""
+
+    contributions: pd.DataFrame
+    contributions_intervals: pd.DataFrame
+    difficulty: pd.DataFrame
+    weights: pd.DataFrame
+
+
+def validation_samples(
+    folder: str | Path, columns: Sequence[Column], groups: Groups, settings: BalanceSettings
+) -> list[PairedSamples]:
+    """Read ``<folder>/<run>/val/<task>.parquet`` of every run and task that balancing needs, aligned by sample."""
+    needs = needed_scores(columns, groups, settings)
+    samples = []
+    for name, column in zip(column_names(columns), columns, strict=True):
+        runs = [run for run, needed in needs.items() if name in needed]
+        files = {run: Path(folder) / run / "val" / f"{column.task}.parquet" for run in runs}
+        samples.append(paired_samples(name, {run: _of_metric(file, column.metric) for run, file in files.items()}))
+    return samples
+
+
+def _of_metric(file: Path, metric: str) -> pd.DataFrame:
+    table = read_parquet(file, ["id", "image", "metric", "numerator", "denominator"])
+    return table.filter(pc.equal(table["metric"], metric)).drop_columns("metric").to_pandas()
+
+
+def validation_matrix(samples: Sequence[PairedSamples], runs: Sequence[str]) -> pd.DataFrame:
+    """Return V: scores as the metrics give them, runs x columns; a cell that no run was asked for is empty."""
+    columns = {one.column: pd.Series(one.scores(), index=list(one.runs)) for one in samples}
+    return pd.DataFrame(columns).reindex(list(runs))
+
+
+def measure_weights(
+    samples: Sequence[PairedSamples],
+    columns: Sequence[Column],
+    groups: Groups,
+    settings: BalanceSettings,
+    fixed: Mapping[str, float],
+    replicates: int,
+    seed: int,
+) -> WeightTables:
+    """Compute Eq. 3-8 with 95 % intervals and lay the result out as tables.
+
+    Args:
+        samples: of every validation column (`validation_samples`).
+        columns: what the validation columns are.
+        groups: group -> its tasks.
+        settings: of the balancing.
+        fixed: task -> given weight, of the tasks that take no part.
+        replicates: draws of the bootstrap behind the intervals.
+        seed: of these draws.
+    """
+    matrix = validation_matrix(samples, list(needed_scores(columns, groups, settings)))
+    errors = gap_standard_errors(samples, columns, groups, settings)
+    point = balance(matrix, columns, groups, settings, errors)
+    bounds = intervals(point, samples, replicates, seed)
+    return WeightTables(
+        contributions=point.C.rename_axis("from").reset_index(),
+        contributions_intervals=bounds.contributions,
+        difficulty=_difficulty(point, bounds),
+        weights=_weights(point, bounds, groups, fixed),
+    )
+
+
+def _difficulty(point: Balance, bounds: Intervals) -> pd.DataFrame:
+    low, high = bounds.groups["D_low"], bounds.groups["D_high"]
+    return pd.DataFrame({"group": point.D.index, "D": point.D.to_numpy(), "low": low.array, "high": high.array})
+
+
+def _weights(point: Balance, bounds: Intervals, groups: Groups, fixed: Mapping[str, float]) -> pd.DataFrame:
+    notes = {group: "; ".join(str(one) for one in point.unlearned if one.group == group) for group in groups}
+    rows = []
+    for group, tasks in groups.items():
+        numbers = {name: getattr(point, name)[group] for name in GROUP_NUMBERS}
+        interval = {f"weight_{end}": bounds.groups.loc[group, f"weight_{end}"] for end in ("low", "high")}
+        shared = {**numbers, "weight": point.weights[group], **interval, "note": notes[group]}
+        rows += [{"task": task, "group": group, **shared} for task in tasks]
+    rows += [{"task": task, "group": "", "weight": weight, "note": "fixed"} for task, weight in fixed.items()]
+    names = ["task", "group", *GROUP_NUMBERS, "weight", "weight_low", "weight_high", "note"]
+    return pd.DataFrame(rows, columns=names)

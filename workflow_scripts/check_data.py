@@ -1,0 +1,30 @@
+"""Read one split of a task, check every record and write the good ones down."""
+
+import argparse
+
+from visatb.data.records import read_split
+from visatb.errors import friendly_exit
+from visatb.files import write_json, write_parquet
+
+
+@friendly_exit
+def main() -> None:
+    """LLaVA-format files in, checked records and a report out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", required=True)
+    parser.add_argument("--split", required=True, choices=("train", "val", "test"))
+    parser.add_argument("--files", nargs="+", required=True, help="LLaVA-format JSON or JSON lines")
+    parser.add_argument("--image-folder", required=True, help="what image paths are relative to")
+    parser.add_argument("--tolerated", type=float, default=0.0, help="share of bad records that may be left out")
+    parser.add_argument("--output", required=True, help="records, Parquet")
+    parser.add_argument("--report", required=True, help="what was found, JSON")
+    arguments = parser.parse_args()
+    records, report = read_split(
+        arguments.task, arguments.split, arguments.files, arguments.image_folder, arguments.tolerated
+    )
+    write_parquet(arguments.output, records)
+    write_json(arguments.report, report.as_json())
+
+
+if __name__ == "__main__":
+    main()

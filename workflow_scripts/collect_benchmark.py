@@ -1,0 +1,31 @@
+"""Gather the test scores of the final runs into the benchmark table with dI and dE (Eq. 9)."""
+
+import argparse
+
+from visatb.benchmark import benchmark_table, test_scores
+from visatb.command_line import column
+from visatb.errors import friendly_exit
+from visatb.files import write_table, write_text
+from visatb.reporting.tables import benchmark_markdown
+
+
+@friendly_exit
+def main() -> None:
+    """Per-sample scores in, tables out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scores", required=True, metavar="FOLDER", help="holds <run>/test/<task>.parquet")
+    parser.add_argument("--method", nargs="+", required=True)
+    parser.add_argument("--column", type=column, nargs="+", required=True, metavar="TASK:METRIC")
+    parser.add_argument("--table", required=True, help="benchmark.tsv")
+    parser.add_argument("--markdown", required=True, help="benchmark.md")
+    parser.add_argument("--tidy", required=True, help="test_scores.tsv")
+    args = parser.parse_args()
+    scores = test_scores(args.scores, args.method, args.column)
+    table = benchmark_table(scores, args.method, args.column)
+    write_table(args.tidy, scores)
+    write_table(args.table, table)
+    write_text(args.markdown, benchmark_markdown(table))
+
+
+if __name__ == "__main__":
+    main()

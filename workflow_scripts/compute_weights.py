@@ -1,0 +1,30 @@
+"""Derive contributions, difficulties and the weights lambda from the validation scores (Eq. 3-8)."""
+
+import argparse
+
+from visatb.command_line import add_balancing, balance_settings, groups, named_number
+from visatb.errors import friendly_exit
+from visatb.files import write_table
+from visatb.weights import measure_weights, validation_samples
+
+
+@friendly_exit
+def main() -> None:
+    """Per-sample scores in, tables out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_balancing(parser)
+    parser.add_argument("--fixed", type=named_number, nargs="*", default=[], metavar="TASK=WEIGHT")
+    parser.add_argument("--bootstrap", type=int, default=2000, help="draws behind the 95 %% intervals")
+    parser.add_argument("--seed", type=int, default=0, help="of these draws")
+    for table in ("contributions", "contributions-intervals", "difficulty", "weights"):
+        parser.add_argument(f"--{table}", required=True, help=f"{table.replace('-', '_')}.tsv", dest=table)
+    args = parser.parse_args()
+    settings, members = balance_settings(args), groups(args.group)
+    samples = validation_samples(args.scores, args.column, members, settings)
+    tables = measure_weights(samples, args.column, members, settings, dict(args.fixed), args.bootstrap, args.seed)
+    for table in ("contributions", "contributions-intervals", "difficulty", "weights"):
+        write_table(getattr(args, table), getattr(tables, table.replace("-", "_")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Count what an experiment will train and evaluate, before it does."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from visatb.errors import friendly_exit
+from visatb.experiment import Experiment
+from visatb.files import write_table
+from visatb.plan import plan
+from visatb.progress import say
+from visatb.reporting.plan import plan_text
+
+
+@friendly_exit
+def main() -> None:
+    """Config and records in, table out; the plan is shown too."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", required=True, metavar="JSON", help="the experiment's config")
+    parser.add_argument("--records", required=True, metavar="FOLDER", help="holds <task>/<split>.parquet")
+    parser.add_argument("--output", required=True, help="plan.tsv")
+    arguments = parser.parse_args()
+    experiment = Experiment.from_values(json.loads(arguments.config))
+    files = {(task, split): Path(arguments.records) / task / f"{split}.parquet" for task, split in experiment.splits}
+    table = plan(experiment, {key: pq.read_metadata(file).num_rows for key, file in files.items()})
+    write_table(arguments.output, table)
+    rates = experiment.config.sampling
+    say(f"\nThe plan of the experiment '{experiment.name}':\n")
+    say(plan_text(table, rates.large, rates.mini, len(experiment.groups)))
+
+
+if __name__ == "__main__":
+    main()

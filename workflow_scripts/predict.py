@@ -1,0 +1,59 @@
+"""Answer the samples of one split with one model, all tasks at once. Goes on where it was interrupted."""
+
+import argparse
+import os
+from pathlib import Path
+
+from visatb.command_line import named_number
+from visatb.errors import friendly_exit
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, help="the run's name, for progress lines")
+    parser.add_argument("--model", required=True, help="model folder")
+    parser.add_argument("--records", required=True, metavar="FOLDER", help="holds <task>/<split>.parquet")
+    parser.add_argument("--split", required=True)
+    parser.add_argument("--max-new-tokens", type=named_number, nargs="+", required=True, metavar="TASK=TOKENS")
+    parser.add_argument("--output", required=True, metavar="FOLDER", help="<task>.parquet are written there")
+    parser.add_argument("--shards", required=True, metavar="FOLDER", help="answers so far, to go on from")
+    parser.add_argument("--batch-size", type=int, required=True)
+    parser.add_argument("--shard-size", type=int, required=True, help="samples after which answers are saved")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), required=True)
+    parser.add_argument("--attention", default="sdpa")
+    parser.add_argument("--gpus", type=int, default=0, help="0 computes on the CPU")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    return parser.parse_args()
+
+
+@friendly_exit
+def main() -> None:
+    """Set the process up, then answer."""
+    args = arguments()
+    if args.gpus == 0:
+        os.environ["OMP_NUM_THREADS"] = str(args.threads)
+    from visatb.evaluation.generate import Generation, Questions, predict
+
+    records, output = Path(args.records), Path(args.output)
+    questions = [
+        Questions(task, records / task / f"{args.split}.parquet", int(tokens)) for task, tokens in args.max_new_tokens
+    ]
+    predict(
+        args.run,
+        args.model,
+        questions,
+        {task.task: output / f"{task.task}.parquet" for task in questions},
+        Generation(
+            batch_size=args.batch_size,
+            shard_size=args.shard_size,
+            precision=args.precision,
+            attention=args.attention,
+            device="cuda" if args.gpus else "cpu",
+        ),
+        args.shards,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""Score the answers to one task's samples."""
+
+import argparse
+
+from visatb.errors import friendly_exit
+from visatb.evaluation.metric_names import METRIC_NAMES
+from visatb.evaluation.scores import score_predictions
+from visatb.files import read_parquet, write_parquet
+
+
+@friendly_exit
+def main() -> None:
+    """Predictions in, per-sample scores out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--predictions", required=True, help="Parquet")
+    parser.add_argument("--metrics", nargs="+", required=True, choices=METRIC_NAMES)
+    parser.add_argument("--output", required=True, help="Parquet")
+    arguments = parser.parse_args()
+    write_parquet(arguments.output, score_predictions(read_parquet(arguments.predictions), arguments.metrics))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Train one run: a mixture, a base checkpoint and task weights in, a model out. Goes on where it was interrupted."""
+
+import argparse
+import os
+
+from visatb.command_line import named_number
+from visatb.errors import friendly_exit
+from visatb.files import read_table
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, help="the run's name, for progress lines")
+    parser.add_argument("--mixture", required=True, help="what to train on, Parquet")
+    parser.add_argument("--base", required=True, help="checkpoint folder or hub name to start from")
+    parser.add_argument("--folder", required=True, help="the run's folder: checkpoints and history")
+    parser.add_argument("--output", required=True, help="the model folder to make")
+    weights = parser.add_argument_group("weights (1 for every task if none are given)")
+    weights.add_argument("--weights", help="weights.tsv")
+    weights.add_argument("--weight", type=named_number, nargs="+", default=[], metavar="TASK=WEIGHT")
+    recipe = parser.add_argument_group("recipe: what the result depends on")
+    recipe.add_argument("--seed", type=int, required=True)
+    recipe.add_argument("--epochs", type=float, required=True)
+    recipe.add_argument("--global-batch-size", type=int, required=True, help="samples an optimiser step")
+    recipe.add_argument("--learning-rate", type=float, required=True)
+    recipe.add_argument("--warmup", type=float, required=True, help="share of the steps")
+    recipe.add_argument("--schedule", required=True)
+    recipe.add_argument("--weight-decay", type=float, required=True)
+    recipe.add_argument("--beta1", type=float, required=True)
+    recipe.add_argument("--beta2", type=float, required=True)
+    recipe.add_argument("--max-gradient-norm", type=float, required=True)
+    recipe.add_argument("--max-length", type=int, required=True, help="tokens")
+    recipe.add_argument("--precision", choices=("float32", "bfloat16"), required=True)
+    recipe.add_argument("--normalization", choices=("step", "micro_batch"), required=True)
+    recipe.add_argument("--freeze", nargs="*", default=[], help="parts that are not trained")
+    machine = parser.add_argument_group("machine: how it is computed")
+    machine.add_argument("--micro-batch-size", type=int, required=True, help="samples a device holds at a time")
+    machine.add_argument("--gpus", type=int, default=0, help="GPUs a node; 0 trains on the CPU")
+    machine.add_argument("--threads", type=int, default=1, help="CPU threads of one process")
+    machine.add_argument("--attention", default="sdpa")
+    machine.add_argument("--gradient-checkpointing", action="store_true")
+    machine.add_argument("--deepspeed", help="a DeepSpeed config file")
+    machine.add_argument("--save-steps", type=int, default=200)
+    machine.add_argument("--keep-checkpoints", type=int, default=2)
+    return parser.parse_args()
+
+
+@friendly_exit
+def main() -> None:
+    """Set the process up, then train."""
+    args = arguments()
+    if args.gpus == 0:
+        os.environ.update(OMP_NUM_THREADS=str(args.threads), DS_ACCELERATOR="cpu")
+    from visatb.training.fit import Machine, Recipe, fit
+
+    weights = dict(args.weight)
+    if args.weights:
+        table = read_table(args.weights)
+        weights |= dict(zip(table["task"].astype(str), table["weight"].astype(float), strict=True))
+    given = vars(args)
+    recipe = Recipe(**{name: given[name] for name in Recipe.__dataclass_fields__})
+    machine = Machine(**{name: given[name] for name in Machine.__dataclass_fields__ if name in given})
+    fit(args.run, args.mixture, args.base, weights or None, recipe, machine, args.folder, args.output)
+
+
+if __name__ == "__main__":
+    main()
