@@ -8,6 +8,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from visatb.reporting.figures.style import COLUMN, LIGHT, PAGE, label_width, new_figure, styled
@@ -44,6 +45,7 @@ def contributions_figure(
     _name_axes(axes, names, edge)
     extend = _EXTEND[bool(np.nanmin(values) < -limit), bool(np.nanmax(values) > limit)]
     bar = figure.colorbar(mesh, ax=axes, location="bottom", fraction=0.04, aspect=40, pad=0.02, extend=extend)
+    bar.ax.xaxis.set_major_locator(MaxNLocator(5))
     bar.outline.set_visible(False)
     bar.solids.set(rasterized=False, edgecolor="face")  # type: ignore[union-attr]
     bar.set_label("contribution C (1: as much as own data)")
