@@ -7,9 +7,9 @@ if CORPUS:
     rule draw_corpus:
         output:
             [
-                f"{CORPUS.folder}/{task}/{split}.json"
-                for task in EXPERIMENT.tasks
-                for split in ("train", "val", "test")
+                path
+                for task, split in EXPERIMENT.splits
+                for path in EXPERIMENT.files(task, split)
             ],
         log:
             "<results>/logs/draw_corpus.log",
@@ -23,25 +23,17 @@ if CORPUS:
             runtime=30,
         params:
             options=options(
-                folder=CORPUS.folder, seed=CORPUS.seed, **dict(CORPUS.samples)
+                folder=EXPERIMENT.config.data_folder,
+                seed=CORPUS.seed,
+                **dict(CORPUS.samples),
             ),
         shell:
             "{PYTHON} {SCRIPTS}/draw_corpus.py {params.options} --processes {threads} > {log} 2>&1"
 
 
-def files_of(task, split):
-    if task in EXPERIMENT.tasks:
-        return getattr(EXPERIMENT.tasks[task].data, split)
-    return EXPERIMENT.config.fixed_tasks[task].data
-
-
-def image_folder(task):
-    return {**EXPERIMENT.tasks, **EXPERIMENT.config.fixed_tasks}[task].image_folder
-
-
 rule check_data:
     input:
-        files=lambda w: files_of(w.task, w.split),
+        files=lambda w: EXPERIMENT.files(w.task, w.split),
     output:
         records="<results>/records/{task}/{split}.parquet",
         report="<results>/records/{task}/{split}.report.json",
@@ -59,7 +51,7 @@ rule check_data:
         options=lambda w: options(
             task=w.task,
             split=w.split,
-            image_folder=image_folder(w.task),
+            image_folder=EXPERIMENT.image_folder(w.task),
             tolerated=EXPERIMENT.config.on_bad_records,
         ),
     shell:

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 NAME_PATTERN = re.compile(r"[^\W_][\w.+-]*")
 SPLITS = ("train", "val", "test")
@@ -24,12 +24,34 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _no_truth_value(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("expected a number")
+    return value
+
+
+def _temperature(value: object) -> float | str:
+    try:
+        number = float("nan" if isinstance(value, bool) else value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = float("nan")
+    if value != "auto" and not 0 < number < float("inf"):
+        raise ValueError("expected 'auto' or a number above 0")
+    return "auto" if value == "auto" else number
+
+
 Name = Annotated[str, AfterValidator(_checked_name)]
 Paths = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
-Rate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-PositiveInt = Annotated[int, Field(ge=1)]
+Words = Annotated[list[str], BeforeValidator(_as_list)]
+Number = BeforeValidator(_no_truth_value)
+Rate = Annotated[float, Number, Field(gt=0, le=1, allow_inf_nan=False)]
+Share = Annotated[float, Number, Field(ge=0, le=1, allow_inf_nan=False)]
+PositiveFloat = Annotated[float, Number, Field(gt=0, allow_inf_nan=False)]
+FloatFromZero = Annotated[float, Number, Field(ge=0, allow_inf_nan=False)]
+PositiveInt = Annotated[int, Number, Field(ge=1)]
+IntFromZero = Annotated[int, Number, Field(ge=0)]
+Seed = Annotated[int, Number, Field(ge=0, lt=2**31)]
+Temperature = Annotated[float | Literal["auto"], PlainValidator(_temperature)]
 
 
 class Section(BaseModel):
@@ -41,18 +63,27 @@ class Section(BaseModel):
 class SplitFiles(Section):
     """The annotation files of a task: LLaVA-format JSON or JSON lines, one file or a list of files a split."""
 
-    train: Paths
-    val: Paths
-    test: Paths
+    train: Paths = Field(description="what the task is trained on")
+    val: Paths = Field(description="what the preparation runs are scored on; no sample of train or test")
+    test: Paths = Field(description="what the final runs are scored on; no sample of train or val")
+
+
+def _each_split(value: object) -> object:
+    """Let ``folder/{split}.json`` stand for the three files of a task."""
+    return {split: value.replace("{split}", split) for split in SPLITS} if isinstance(value, str) else value
 
 
 class TaskConfig(Section):
     """One kind of instruction data with its own metric."""
 
-    data: SplitFiles
-    image_folder: str = Field(description="folder that the image paths in the data files are relative to")
-    metrics: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)] = Field(
-        description="EM, IoU, mean_IoU, CIDEr, CIDEr-PTB or GLEU; several are averaged after Eq. 3 and Eq. 9"
+    data: Annotated[SplitFiles, BeforeValidator(_each_split)] = Field(
+        description="the annotation files by split, or one path with `{split}` in it; relative to `data_folder`"
+    )
+    image_folder: str = Field(
+        ".", description="folder that image paths in the data files are relative to; itself relative to `data_folder`"
+    )
+    metrics: Annotated[Words, Field(min_length=1)] = Field(
+        description="`EM`, `IoU`, `mean_IoU`, `CIDEr`, `CIDEr-PTB` or `GLEU`; several are averaged after Eq. 3 and Eq. 9"
     )
     max_new_tokens: PositiveInt = Field(64, description="longest answer that is generated, in tokens")
 
@@ -60,9 +91,9 @@ class TaskConfig(Section):
 class FixedTaskConfig(Section):
     """A task with a given weight: part of every training mixture, of no validation."""
 
-    data: Paths
-    image_folder: str
-    weight: PositiveFloat = 1.0
+    data: Paths = Field(description="the annotation files of its train split; relative to `data_folder`")
+    image_folder: str = Field(".", description="as of a balanced task")
+    weight: PositiveFloat = Field(1.0, description="its weight in every run; that of an average task is 1")
 
 
 class SamplingConfig(Section):
@@ -78,37 +109,41 @@ class TrainingConfig(Section):
     epochs: PositiveFloat = Field(1.0, description="passes over the mixture")
     global_batch_size: PositiveInt = Field(128, description="samples of one optimiser step, over all devices")
     micro_batch_size: PositiveInt = Field(16, description="samples that one device holds at a time")
-    learning_rate: PositiveFloat = 2.0e-5
+    learning_rate: PositiveFloat = Field(2.0e-5, description="AdamW's highest learning rate, reached after the warm-up")
     warmup: Share = Field(0.03, description="share of the steps in which the learning rate rises")
-    schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    beta1: Share = 0.9
-    beta2: Share = 0.999
-    max_gradient_norm: PositiveFloat = 1.0
+    schedule: Literal["cosine", "linear", "constant_with_warmup"] = Field(
+        "cosine", description="course of the learning rate after the warm-up"
+    )
+    weight_decay: FloatFromZero = Field(0.0, description="AdamW's weight decay")
+    beta1: Share = Field(0.9, description="AdamW's decay of the gradient's running mean, per step")
+    beta2: Share = Field(0.999, description="AdamW's decay of the squared gradient's running mean, per step")
+    max_gradient_norm: PositiveFloat = Field(1.0, description="L2 norm that the gradient is clipped to")
     max_length: PositiveInt = Field(2048, description="longest sample in tokens, image tokens included")
-    precision: Literal["float32", "bfloat16"] = "bfloat16"
-    gradient_checkpointing: bool = False
+    precision: Literal["float32", "bfloat16"] = Field("bfloat16", description="number format of the forward pass")
+    gradient_checkpointing: bool = Field(False, description="compute activations again to save memory")
     normalization: Literal["step", "micro_batch"] = Field(
         "step", description="Eq. 2 over the whole optimiser step, or per micro-batch as in the authors' code"
     )
-    deepspeed: str | None = Field(None, description="a DeepSpeed config file, e.g. config/deepspeed/zero3.json")
+    deepspeed: str | None = Field(None, description="a DeepSpeed config file, e.g. `config/deepspeed/zero3.json`")
     save_steps: PositiveInt = Field(200, description="optimiser steps between two checkpoints")
-    keep_checkpoints: Annotated[int, Field(ge=2)] = Field(2, description="how many of them are kept")
+    keep_checkpoints: Annotated[int, Number, Field(ge=2)] = Field(2, description="how many checkpoints are kept")
 
 
 class AlphaConfig(Section):
     """The shares of the three weights in Eq. 8; they sum to 1."""
 
-    out: Share = 0.25
-    in_: Share = Field(0.25, alias="in")
-    difficulty: Share = 0.5
+    out: Share = Field(0.25, description="share of lambda_out: how much the task gives to others")
+    in_: Share = Field(0.25, alias="in", description="share of lambda_in: how little it gains from others")
+    difficulty: Share = Field(0.5, description="share of lambda_D: how much it gains from more data of its own")
 
 
 class BalancingConfig(Section):
     """From scores to weights."""
 
-    temperature: PositiveFloat | Literal["auto"] = Field("auto", description="T of Eq. 4, 5 and 7")
-    alpha: AlphaConfig = AlphaConfig()
+    temperature: Temperature = Field(
+        "auto", description="T of Eq. 4, 5 and 7; `auto`: the lowest of 2, 1, 0.5, ... that keeps weights in 0.5-2"
+    )
+    alpha: AlphaConfig = Field(AlphaConfig(), description="the shares in Eq. 8")
     on_unlearned: Literal["drop", "clip", "error"] = Field(
         "drop", description="what becomes of a column whose own task did not improve beyond its noise"
     )
@@ -119,15 +154,15 @@ class BalancingConfig(Section):
 class EvaluationConfig(Section):
     """How answers are generated (always greedy)."""
 
-    batch_size: PositiveInt = 16
+    batch_size: PositiveInt = Field(16, description="samples that are answered at a time")
     shard_size: PositiveInt = Field(256, description="samples after which predictions are saved, to resume from")
 
 
 class JobResources(Section):
     """What one job asks the scheduler for."""
 
-    nodes: PositiveInt = 1
-    gpus: Annotated[int, Field(ge=0)] = Field(1, description="GPUs a node; 0 trains on the CPU")
+    nodes: PositiveInt = Field(1, description="machines")
+    gpus: IntFromZero = Field(1, description="GPUs a node; 0 computes on the CPU")
     cpus: PositiveInt = Field(8, description="CPU cores a node")
     mem_mb: PositiveInt = Field(64000, description="memory a node in MB")
     runtime: PositiveInt = Field(720, description="time limit in minutes")
@@ -136,91 +171,101 @@ class JobResources(Section):
 class ResourcesConfig(Section):
     """Resources by kind of job."""
 
-    preparation: JobResources = JobResources()
-    final: JobResources = JobResources()
-    predict: JobResources = JobResources()
+    preparation: JobResources = Field(JobResources(), description="a training of the preparation")
+    final: JobResources = Field(JobResources(), description="a training on whole train splits")
+    predict: JobResources = Field(JobResources(), description="answering the val or test questions with one model")
 
 
 class CorpusSamples(Section):
     """Samples a task and split."""
 
-    train: PositiveInt
-    val: PositiveInt
-    test: PositiveInt
+    train: PositiveInt = Field(description="samples in each task's train split")
+    val: PositiveInt = Field(description="samples in each task's val split")
+    test: PositiveInt = Field(description="samples in each task's test split")
 
 
 class CorpusConfig(Section):
-    """The synthetic demo corpus, drawn by the workflow itself. Leave this section out for data of your own."""
+    """The synthetic demo corpus, drawn into data_folder by the workflow. Leave it out for data of your own."""
 
-    folder: str
-    seed: int = 0
-    samples: CorpusSamples
+    seed: Annotated[int, Number] = Field(0, description="of the drawing")
+    samples: CorpusSamples = Field(description="how much is drawn")
 
 
 class Config(Section):
     """One experiment."""
 
-    experiment: Name
+    experiment: Name = Field(description="its name: results lie in `<results>/<experiment>/`")
     extends: str | None = Field(None, description="a config file whose keys hold where this one says nothing")
-    results: str = Field("results", description="folder in which results/<experiment>/ is made")
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    model: str = Field(description="a model file, e.g. config/models/llava-1.5-7b.yaml")
-    corpus: CorpusConfig | None = None
-    tasks: dict[Name, TaskConfig]
-    groups: dict[Name, list[str]] = Field(default_factory=dict, description="tasks that are balanced as one")
-    fixed_tasks: dict[Name, FixedTaskConfig] = Field(default_factory=dict)
-    sampling: SamplingConfig = SamplingConfig()
-    training: TrainingConfig = TrainingConfig()
-    balancing: BalancingConfig = BalancingConfig()
-    evaluation: EvaluationConfig = EvaluationConfig()
-    methods: list[str] = Field(
+    results: str = Field("results", description="folder in which the experiment's folder is made")
+    seed: Seed = Field(0, description="of sampling, initialisation, batches and bootstrap")
+    data_folder: str = Field(".", description="folder that the tasks' data files and image folders are relative to")
+    data_folder: str = Field(".", description="folder that the files and image folders of tasks are relative to")
+    model: str = Field(description="a model file, e.g. `config/models/llava-1.5-7b.yaml`")
+    corpus: CorpusConfig | None = Field(None, description="the demo corpus, if it is to be drawn")
+    tasks: dict[Name, TaskConfig] = Field(description="the tasks to balance, by name")
+    groups: dict[Name, Words] = Field(
+        default_factory=dict,
+        description="tasks that are balanced as one: name -> tasks; the others stand for themselves",
+    )
+    fixed_tasks: dict[Name, FixedTaskConfig] = Field(
+        default_factory=dict, description="tasks that are trained on with a given weight, by name"
+    )
+    sampling: SamplingConfig = Field(SamplingConfig(), description="sizes of the mini and large subsets")
+    training: TrainingConfig = Field(TrainingConfig(), description="how every run is trained")
+    balancing: BalancingConfig = Field(BalancingConfig(), description="from scores to weights")
+    evaluation: EvaluationConfig = Field(EvaluationConfig(), description="how answers are generated")
+    methods: Words = Field(
         default_factory=lambda: list(METHODS),
-        description="final runs: stl, ew, visatb and the names under given_weights",
+        description="final runs to compare: `stl`, `ew`, `visatb` and the names under `given_weights`",
     )
     given_weights: dict[Name, dict[str, PositiveFloat]] = Field(
         default_factory=dict, description="weights of your own to compare with: name -> task -> weight"
     )
-    on_bad_records: Rate | Literal[0] = Field(
-        0, description="share of bad records in a data file up to which the rest is used; 0 refuses any"
+    on_bad_records: Share = Field(
+        0.0, description="share of bad records in a split up to which the rest is used; 0 refuses any"
     )
-    resources: ResourcesConfig = ResourcesConfig()
+    resources: ResourcesConfig = Field(ResourcesConfig(), description="what jobs ask the scheduler for")
     python: str | None = Field(None, description="interpreter for training and prediction, if not the workflow's own")
 
 
 class VisionPretraining(Section):
     """Stage 0 of a model that the workflow makes itself: its vision encoder."""
 
-    images: PositiveInt
-    batch_size: PositiveInt = 64
-    learning_rate: PositiveFloat = 1.0e-3
+    images: PositiveInt = Field(description="pictures that it is trained on")
+    batch_size: PositiveInt = Field(64, description="pictures of one optimiser step")
+    learning_rate: PositiveFloat = Field(1.0e-3, description="AdamW's highest learning rate")
 
 
 class AlignmentPretraining(Section):
     """Stage 1 of a model that the workflow makes itself: projector and language model on image descriptions."""
 
-    samples: PositiveInt
-    batch_size: PositiveInt = 16
-    learning_rate: PositiveFloat = 1.5e-3
+    samples: PositiveInt = Field(description="descriptions that it is trained on")
+    batch_size: PositiveInt = Field(16, description="descriptions of one optimiser step")
+    learning_rate: PositiveFloat = Field(1.5e-3, description="AdamW's highest learning rate")
 
 
 class PretrainingConfig(Section):
     """How a tiny model's base checkpoint is made."""
 
-    seed: int = 0
-    threads: PositiveInt = 2
-    vision: VisionPretraining
-    alignment: AlignmentPretraining
+    seed: Annotated[int, Number] = Field(0, description="of pictures, initialisation and batches")
+    threads: PositiveInt = Field(2, description="CPU threads")
+    vision: VisionPretraining = Field(description="the vision encoder")
+    alignment: AlignmentPretraining = Field(description="projector and language model")
 
 
 class ModelConfig(Section):
     """A model: where its checkpoint lies and what of it is trained."""
 
-    name: Name
-    family: Literal["llava", "qwen2_vl"]
+    name: Name = Field(description="what tables and figures call it")
+    family: Literal["llava", "qwen2_vl"] = Field(description="architecture")
     checkpoint: str = Field(description="folder in transformers layout, or a hub name")
     revision: str | None = Field(None, description="commit of the hub repository")
     freeze: list[Literal["vision_tower", "projector", "language_model"]] = Field(
-        default_factory=lambda: ["vision_tower"]
+        default_factory=lambda: ["vision_tower"], description="parts that are not trained"
     )
-    attention: Literal["eager", "sdpa", "flash_attention_2"] = "sdpa"
-    pretraining: PretrainingConfig | None = None
+    attention: Literal["eager", "sdpa", "flash_attention_2"] = Field(
+        "sdpa", description="implementation of attention in transformers"
+    )
+    pretraining: PretrainingConfig | None = Field(
+        None, description="how the checkpoint is made, if the workflow is to make it (tiny models)"
+    )

@@ -6,8 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from visatb.config import SPLITS, Config, JobResources, ModelConfig, TaskConfig
-from visatb.config_checks import check_config
-from visatb.config_loading import load_config, load_model_config
+from visatb.config_checks import checked_configs
 
 Evaluation = tuple[str, str, str]
 """(run, split, task)"""
@@ -51,9 +50,7 @@ class Experiment:
         Raises:
             VisatbError: with every mistake in the config, in words, at once.
         """
-        config = load_config(values, origin)
-        check_config(config, origin)
-        return cls(config, load_model_config(config.model))
+        return cls(*checked_configs(values, origin))
 
     @property
     def name(self) -> str:
@@ -74,6 +71,17 @@ class Experiment:
     def all_tasks(self) -> list[str]:
         """The names of balanced and fixed tasks, in the config's order."""
         return [*self.config.tasks, *self.config.fixed_tasks]
+
+    def files(self, task: str, split: str) -> list[str]:
+        """Return the annotation files of a task's split."""
+        fixed = self.config.fixed_tasks.get(task)
+        names = fixed.data if fixed else getattr(self.tasks[task].data, split)
+        return [str(Path(self.config.data_folder) / name) for name in names]
+
+    def image_folder(self, task: str) -> str:
+        """Return the folder that a task's image paths are relative to."""
+        settings = self.config.fixed_tasks.get(task) or self.tasks[task]
+        return str(Path(self.config.data_folder) / settings.image_folder)
 
     @cached_property
     def groups(self) -> dict[str, tuple[str, ...]]:
