@@ -90,9 +90,8 @@ def _count(rng: random.Random, scene: Picture) -> tuple[str, str]:
     if rng.random() < 0.3:
         what = rng.choice([*COLORS, *SHAPES])
     number = sum(what in (thing.color, thing.kind) for thing in scene.things)
-    return f"How many {what} objects are there?" if what in COLORS else f"How many {what}s are there?", str(
-        number
-    )
+    things = f"{what} objects" if what in COLORS else {"cross": "crosses"}.get(what, f"{what}s")
+    return f"How many {things} are there?", str(number)
 
 
 def _extreme(rng: random.Random, scene: Picture) -> tuple[str, str]:

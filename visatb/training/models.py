@@ -42,7 +42,10 @@ class Qwen2VLProcessor(transformers.Qwen2VLProcessor):
 
 
 def read_template(name: str) -> str:
-    """Return a chat template of this package, as ``vicuna_v1`` or ``qwen2_vl``, that marks answers with ``{% generation %}``."""
+    """Return a chat template of this package, which marks answers with ``{% generation %}``.
+
+    Raises `VisatbError` for a name other than ``vicuna_v1``, ``vicuna_v1_short`` and ``qwen2_vl``.
+    """
     path = TEMPLATES / f"{name}.jinja"
     if not path.is_file():
         known = ", ".join(sorted(found.stem for found in TEMPLATES.glob("*.jinja")))
@@ -62,9 +65,7 @@ def model_family(path: str | Path) -> str:
 def known_family(family: str, where: str) -> str:
     """Return ``family`` if it is one of `FAMILIES`, else raise `VisatbError` that names ``where``."""
     if family not in FAMILIES:
-        raise VisatbError(
-            f"{where}: model family {family!r} is not supported; expected {' or '.join(FAMILIES)}"
-        )
+        raise VisatbError(f"{where}: model family {family!r} is not supported; expected {' or '.join(FAMILIES)}")
     return family
 
 
@@ -95,9 +96,7 @@ def freeze(model: PreTrainedModel, parts: Sequence[str]) -> None:
     modules = PARTS[known_family(model.config.model_type, "freeze")]
     unknown = sorted(set(parts) - set(modules))
     if unknown:
-        raise VisatbError(
-            f"freeze: {', '.join(unknown)} is no part of a model; expected {', '.join(modules)}"
-        )
+        raise VisatbError(f"freeze: {', '.join(unknown)} is no part of a model; expected {', '.join(modules)}")
     model.requires_grad_(True)
     for part in parts:
         for name in modules[part]:
