@@ -51,6 +51,7 @@ FloatFromZero = Annotated[float, Number, Field(ge=0, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Number, Field(ge=1)]
 IntFromZero = Annotated[int, Number, Field(ge=0)]
 Seed = Annotated[int, Number, Field(ge=0, lt=2**31)]
+Part = Literal["vision_tower", "projector", "language_model"]
 Temperature = Annotated[float | Literal["auto"], PlainValidator(_temperature)]
 
 
@@ -83,7 +84,7 @@ class TaskConfig(Section):
         ".", description="folder that image paths in the data files are relative to; itself relative to `data_folder`"
     )
     metrics: Annotated[Words, Field(min_length=1)] = Field(
-        description="`EM`, `IoU`, `mean_IoU`, `CIDEr`, `CIDEr-PTB` or `GLEU`; several are averaged after Eq. 3 and Eq. 9"
+        description="`EM`, `IoU`, `mean_IoU`, `CIDEr`, `CIDEr-PTB` or `GLEU`; of several, C, D and I are averaged"
     )
     max_new_tokens: PositiveInt = Field(64, description="longest answer that is generated, in tokens")
 
@@ -198,7 +199,6 @@ class Config(Section):
     extends: str | None = Field(None, description="a config file whose keys hold where this one says nothing")
     results: str = Field("results", description="folder in which the experiment's folder is made")
     seed: Seed = Field(0, description="of sampling, initialisation, batches and bootstrap")
-    data_folder: str = Field(".", description="folder that the tasks' data files and image folders are relative to")
     data_folder: str = Field(".", description="folder that the files and image folders of tasks are relative to")
     model: str = Field(description="a model file, e.g. `config/models/llava-1.5-7b.yaml`")
     corpus: CorpusConfig | None = Field(None, description="the demo corpus, if it is to be drawn")
@@ -260,9 +260,7 @@ class ModelConfig(Section):
     family: Literal["llava", "qwen2_vl"] = Field(description="architecture")
     checkpoint: str = Field(description="folder in transformers layout, or a hub name")
     revision: str | None = Field(None, description="commit of the hub repository")
-    freeze: list[Literal["vision_tower", "projector", "language_model"]] = Field(
-        default_factory=lambda: ["vision_tower"], description="parts that are not trained"
-    )
+    freeze: list[Part] = Field(["vision_tower"], description="parts that are not trained")
     attention: Literal["eager", "sdpa", "flash_attention_2"] = Field(
         "sdpa", description="implementation of attention in transformers"
     )

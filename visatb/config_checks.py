@@ -1,21 +1,89 @@
-"""Mistakes in a config that only show when its keys are looked at together."""
+"""Mistakes in a config that only show when its keys are looked at together, or when a file that it names is read."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
+from os.path import normpath
+from pathlib import Path
+from typing import Any
 
-from visatb.config import METHODS, RESERVED_NAMES, Config
-from visatb.config_loading import did_you_mean
-from visatb.errors import VisatbError, bullet_list
+from visatb.config import METHODS, RESERVED_NAMES, SPLITS, Config, ModelConfig
+from visatb.config_loading import no_such_file, read_yaml, refuse, resolve_extends, validate_leniently
+from visatb.config_words import Mistake, place
+from visatb.errors import VisatbError, did_you_mean
 from visatb.evaluation.metric_names import METRIC_NAMES
+
+RUN_PREFIXES = ("plus-", "single-", "mini-only-", "large-only-")
+LOOKED_AT_TOGETHER = (
+    {"tasks", "fixed_tasks", "groups", "given_weights"},
+    {"given_weights", "methods"},
+    {"training", "resources"},
+)
+
+
+def checked_configs(values: Mapping[str, Any], origin: str = "config") -> tuple[Config, ModelConfig]:
+    """Return the config and the model that it names.
+
+    Raises:
+        VisatbError: with every mistake in both, in words, at once.
+    """
+    resolved = resolve_extends(values)
+    config, mistakes = validate_leniently(Config, resolved)
+    lines = [mistake.words for mistake in mistakes]
+    if config is not None:
+        lines += _not_due_to(mistakes, _cross_mistakes(config))
+    model, in_model = _model(resolved.get("model"))
+    refuse(lines + in_model, origin)
+    assert config is not None
+    assert model is not None
+    return config, model
 
 
 def check_config(config: Config, origin: str = "config") -> None:
     """Raise one `VisatbError` with every cross-field mistake of ``config``, or return."""
-    checks = (_names, _groups, _sampling, _metrics, _alpha, _methods, _given_weights, _batches, _split_files)
-    mistakes = list(chain.from_iterable(check(config) for check in checks))
-    if mistakes:
-        raise VisatbError(f"{origin} has {len(mistakes)} mistake(s):\n{bullet_list(mistakes)}")
+    refuse(_cross_mistakes(config), origin)
+
+
+def _model(path: object) -> tuple[ModelConfig | None, list[str]]:
+    if not isinstance(path, str):
+        return None, []
+    try:
+        model, mistakes = validate_leniently(ModelConfig, read_yaml(path))
+    except VisatbError as error:
+        return None, [f"model: {error}"]
+    return model, [f"{path}: {mistake.words}" for mistake in mistakes]
+
+
+def _cross_mistakes(config: Config) -> list[str]:
+    checks = (
+        _names,
+        _groups,
+        _sampling,
+        _metrics,
+        _alpha,
+        _methods,
+        _given_weights,
+        _batches,
+        _split_files,
+        _deepspeed,
+    )
+    return list(chain.from_iterable(check(config) for check in checks))
+
+
+def _not_due_to(mistakes: Iterable[Mistake], lines: Iterable[str]) -> list[str]:
+    """Leave out the lines about places whose values were taken away because of ``mistakes``."""
+    hidden: set[str] = set()
+    for mistake in mistakes:
+        if mistake.is_unknown_key:
+            hidden.add(place(mistake.path[:-1]) or "-")
+            continue
+        top = str(mistake.path[0])
+        hidden |= {top}.union(*(keys for keys in LOOKED_AT_TOGETHER if top in keys))
+    return [line for line in lines if not any(_is_within(line.split(":")[0], section) for section in hidden)]
+
+
+def _is_within(here: str, section: str) -> bool:
+    return here == section or here.startswith(f"{section}.")
 
 
 def _names(config: Config) -> Iterator[str]:
@@ -23,12 +91,10 @@ def _names(config: Config) -> Iterator[str]:
     for name, count in Counter(map(str.casefold, names)).items():
         if count > 1:
             yield f"tasks: '{name}' is there {count} times (in tasks and fixed_tasks, or differing only in case)"
-    for name in names:
-        if name in RESERVED_NAMES:
-            yield f"tasks.{name}: this name has a meaning of its own here; call the task something else"
-    for group in config.groups:
-        if group in RESERVED_NAMES:
-            yield f"groups.{group}: this name has a meaning of its own here; call the group something else"
+    for section in ("tasks", "fixed_tasks", "groups"):
+        for name in getattr(config, section):
+            if name in RESERVED_NAMES:
+                yield f"{section}.{name}: this name has a meaning of its own here; choose another"
 
 
 def _groups(config: Config) -> Iterator[str]:
@@ -42,10 +108,14 @@ def _groups(config: Config) -> Iterator[str]:
             yield f"groups.{group}: is also the name of a task that is not in it; rename the group"
     for task, count in Counter(members).items():
         if count > 1:
-            yield f"groups: '{task}' is in {count} groups; a task belongs to one"
-    number = len(config.groups) + sum(task not in members for task in config.tasks)
+            yield f"groups: '{task}' is named {count} times; a task belongs to one group"
+    singles = [task for task in config.tasks if task not in members and task not in config.groups]
+    for name, count in Counter(map(str.casefold, [*config.groups, *singles])).items():
+        if count > 1:
+            yield f"groups: '{name}' differs from another group or task only in case; rename one"
+    number = len(config.groups) + len(singles)
     if number < 2:
-        yield f"tasks: {number} group(s) to balance; balancing needs at least two tasks or groups"
+        yield f"tasks: {number or 'no'} task or group to balance; balancing needs at least two"
 
 
 def _unknown_task(config: Config, place: str, task: str) -> Iterator[str]:
@@ -97,17 +167,19 @@ def _methods(config: Config) -> Iterator[str]:
 
 def _given_weights(config: Config) -> Iterator[str]:
     for name, weights in config.given_weights.items():
-        if (
-            name in METHODS
-            or name.startswith(("plus-", "single-", "mini-only-", "large-only-"))
-            or name in RESERVED_NAMES
-        ):
-            yield f"given_weights.{name}: this is the name of a run already; choose another"
+        here = f"given_weights.{name}"
+        if name.casefold() in (*METHODS, *RESERVED_NAMES) or name.startswith(RUN_PREFIXES):
+            yield f"{here}: this is the name of a run already; choose another"
+        elif name not in config.methods:
+            yield f"{here}: no run would use it; add '{name}' to methods, or take it away"
         for task in weights:
-            yield from _unknown_task(config, f"given_weights.{name}", task)
+            yield from _unknown_task(config, here, task)
         for task in config.tasks:
             if task not in weights:
-                yield f"given_weights.{name}: no weight for the task '{task}'; give every task one"
+                yield f"{here}: no weight for the task '{task}'; give every task one"
+    for name, count in Counter(map(str.casefold, config.given_weights)).items():
+        if count > 1:
+            yield f"given_weights: '{name}' is there {count} times, differing only in case"
 
 
 def _batches(config: Config) -> Iterator[str]:
@@ -123,8 +195,20 @@ def _batches(config: Config) -> Iterator[str]:
 
 
 def _split_files(config: Config) -> Iterator[str]:
+    places: dict[str, list[str]] = {}
     for task, settings in config.tasks.items():
-        files = list(chain(settings.data.train, settings.data.val, settings.data.test))
-        for file, count in Counter(files).items():
-            if count > 1:
-                yield f"tasks.{task}.data: {file} is named {count} times; train, val and test must not share samples"
+        for split in SPLITS:
+            for file in getattr(settings.data, split):
+                places.setdefault(normpath(file), []).append(f"tasks.{task}.data.{split}")
+    for task, fixed in config.fixed_tasks.items():
+        for file in fixed.data:
+            places.setdefault(normpath(file), []).append(f"fixed_tasks.{task}.data")
+    for file, named in places.items():
+        if len(named) > 1:
+            yield f"{named[0]}: {file} is named in {' and '.join(named)}; splits and tasks must not share samples"
+
+
+def _deepspeed(config: Config) -> Iterator[str]:
+    file = config.training.deepspeed
+    if file is not None and not Path(file).is_file():
+        yield f"training.deepspeed: {no_such_file(file)}"

@@ -1,17 +1,18 @@
 """From a config mapping to a checked `Config`: inheritance, and every mistake told at once in the user's words."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from visatb.config import Config, ModelConfig
-from visatb.errors import VisatbError, bullet_list
+from visatb.config_words import Mistake, key_mistakes, schema_mistakes
+from visatb.errors import VisatbError, bullet_list, did_you_mean
 
 Schema = TypeVar("Schema", bound=BaseModel)
+MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
 class UniqueKeyLoader(yaml.SafeLoader):
@@ -21,10 +22,14 @@ class UniqueKeyLoader(yaml.SafeLoader):
 def _construct_unique(loader: UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
+        if key_node.tag == MERGE_TAG:
+            continue
         key = loader.construct_object(key_node, deep=True)
+        place = f"{key_node.start_mark.name}, line {key_node.start_mark.line + 1}"
+        if not isinstance(key, Hashable):
+            raise VisatbError(f"{place}: a key cannot be a list or a mapping; put text with braces in quotes")
         if key in seen:
-            line = key_node.start_mark.line + 1
-            raise VisatbError(f"{key_node.start_mark.name}, line {line}: the key '{key}' is given twice; keep one")
+            raise VisatbError(f"{place}: the key '{key}' is given twice; keep one")
         seen.add(key)
     return loader.construct_mapping(node, deep=True)
 
@@ -36,30 +41,36 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     """Read a YAML mapping.
 
     Raises:
-        VisatbError: the file is missing, is no valid YAML (with line and column), holds no mapping, or a key twice.
+        VisatbError: the file is missing, is no valid YAML (with its line), holds no mapping, or a key twice.
     """
     path = Path(path)
     if not path.is_file():
-        raise VisatbError(f"{path}: no such file{did_you_mean(path.name, _siblings(path))}")
+        raise VisatbError(no_such_file(path))
     try:
         with path.open(encoding="utf-8") as stream:
             value = yaml.load(stream, Loader=UniqueKeyLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise VisatbError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    except (yaml.YAMLError, ValueError, OSError) as error:
+        raise VisatbError(f"{path}{_yaml_words(error)}") from error
     if not isinstance(value, dict):
-        raise VisatbError(f"{path}: expected 'key: value' lines, found {type(value).__name__}")
+        found = "nothing" if value is None else f"a {type(value).__name__}"
+        raise VisatbError(f"{path}: expected 'key: value' lines, found {found}")
     return value
 
 
-def _siblings(path: Path) -> list[str]:
-    return [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+def _yaml_words(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    line = f", line {mark.line + 1}" if mark else ""
+    problem = getattr(error, "problem", None) or " ".join(str(error).split())
+    hint = "; indent with spaces, not with tabs" if "'\\t'" in problem else ""
+    return f"{line}: not valid YAML: {problem}{hint}"
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` for the known word nearest to ``word``, or nothing."""
-    names = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(str(word).casefold(), names, n=1)
-    return f"; did you mean '{names[near[0]]}'?" if near else ""
+def no_such_file(path: str | Path) -> str:
+    """Return ``path: no such file`` with the name in its folder that is nearest to it."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        return f"{path}: no such file; there is no folder {folder}"
+    return f"{path}: no such file{did_you_mean(Path(path).name, [entry.name for entry in folder.iterdir()])}"
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,11 +90,16 @@ def resolve_extends(values: Mapping[str, Any]) -> dict[str, Any]:
     """Lay ``values`` over the file that its ``extends`` names, and that over its own, and so on."""
     chain: list[str] = []
     resolved = dict(values)
-    while parent := resolved.pop("extends", None):
+    while (parent := resolved.pop("extends", None)) is not None:
+        if not isinstance(parent, str) or not parent:
+            raise VisatbError(f"extends: expected the name of one config file, found {parent!r}")
         if parent in chain:
-            raise VisatbError(f"extends: {' -> '.join([*chain, parent])} goes round in a circle")
-        chain.append(str(parent))
-        base = read_yaml(str(parent))
+            raise VisatbError(f"extends: {' -> '.join([*chain, parent])} goes round in a circle; take one away")
+        chain.append(parent)
+        try:
+            base = read_yaml(parent)
+        except VisatbError as error:
+            raise VisatbError(f"extends: {error}") from error
         resolved = {**merge(base, resolved), "extends": base.get("extends")}
     return resolved
 
@@ -99,61 +115,59 @@ def load_model_config(path: str | Path) -> ModelConfig:
 
 
 def _validated(schema: type[Schema], values: Mapping[str, Any], origin: str) -> Schema:
-    try:
-        return schema.model_validate(values)
-    except ValidationError as error:
-        mistakes = [_in_words(schema, mistake) for mistake in error.errors()]
-        raise VisatbError(f"{origin} has {len(mistakes)} mistake(s):\n{bullet_list(mistakes)}") from None
+    validated, mistakes = validate_leniently(schema, values)
+    refuse([mistake.words for mistake in mistakes], origin)
+    assert validated is not None
+    return validated
 
 
-def _in_words(schema: type[BaseModel], mistake: Any) -> str:
-    location = [part for part in mistake["loc"] if part not in ("[key]",)]
-    place = ".".join(str(part) for part in location)
-    match mistake["type"]:
-        case "extra_forbidden":
-            known = _known_keys(schema, location[:-1])
-            return f"{place}: unknown key{did_you_mean(str(location[-1]), known) or _one_of(known)}"
-        case "missing":
-            return f"{place}: missing; {_description(schema, location)}"
-        case "value_error":
-            return f"{place}: {mistake['ctx']['error']}; found {mistake['input']!r}"
-        case _:
-            return f"{place}: {mistake['msg']}; found {mistake['input']!r}"
+def refuse(mistakes: list[str], origin: str) -> None:
+    """Raise one `VisatbError` with a line for each mistake, or return if there is none."""
+    if mistakes:
+        number = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        raise VisatbError(f"{origin} has {number}:\n{bullet_list(mistakes)}")
 
 
-def _one_of(known: list[str]) -> str:
-    return f"; known here: {', '.join(sorted(known))}" if known else ""
+def validate_leniently(schema: type[Schema], values: Mapping[str, Any]) -> tuple[Schema | None, list[Mistake]]:
+    """Return the mistakes, and what remains without the mistaken keys (None if too little does).
+
+    The remainder serves to look for further mistakes, so that all are told at once.
+    """
+    mistakes = list(key_mistakes(values))
+    remainder = _copied(values)
+    told = False
+    filled: set[str | int] = set()
+    while True:
+        try:
+            return schema.model_validate(remainder), mistakes
+        except ValidationError as error:
+            found = schema_mistakes(schema, error)
+            mistakes += [] if told else found
+            told = True
+            path = found[0].path
+            if _take_away(remainder, path):
+                continue
+            if path[0] in filled:
+                return None, mistakes
+            filled.add(path[0])
+            remainder[path[0]] = "stands-in"
 
 
-def _description(schema: type[BaseModel], location: list[Any]) -> str:
-    section = _section_at(schema, location[:-1])
-    field = section.model_fields.get(str(location[-1])) if section else None
-    return (field.description if field and field.description else None) or "this key is needed"
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in value.items() if isinstance(key, str)}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
-def _known_keys(schema: type[BaseModel], location: list[Any]) -> list[str]:
-    section = _section_at(schema, location)
-    return [field.alias or name for name, field in section.model_fields.items()] if section else []
-
-
-def _section_at(schema: type[BaseModel], location: list[Any]) -> type[BaseModel] | None:
-    """Return the section of the schema at a path of keys, where a free name (a task's) counts as one key."""
-    current: Any = schema
-    for part in location:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            field = next((f for n, f in current.model_fields.items() if part in (n, f.alias)), None)
-            current = field.annotation if field else None
-        else:
-            current = _value_type(current)
-        current = _without_none(current)
-    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
-
-
-def _without_none(annotation: Any) -> Any:
-    arguments = [argument for argument in get_args(annotation) if argument is not type(None)]
-    return arguments[0] if type(None) in get_args(annotation) and len(arguments) == 1 else annotation
-
-
-def _value_type(annotation: Any) -> Any:
-    arguments = get_args(annotation)
-    return arguments[-1] if arguments else None
+def _take_away(values: Any, path: tuple[str | int, ...]) -> bool:
+    """Delete the item at ``path``, or if it is not there the innermost one around it; say whether there was one."""
+    deepest: tuple[Any, str | int] | None = None
+    for part in path:
+        if not isinstance(values, dict | list) or (isinstance(values, dict) and part not in values):
+            break
+        deepest = (values, part)
+        values = values[part]
+    if deepest is None:
+        return False
+    del deepest[0][deepest[1]]
+    return True

@@ -1,5 +1,6 @@
 """Mistakes that a user can make and mend: they are told in one message and never end in a traceback."""
 
+import difflib
 import functools
 import sys
 from collections.abc import Callable, Iterable
@@ -12,6 +13,13 @@ class VisatbError(Exception):
 def bullet_list(lines: Iterable[str]) -> str:
     """Return the lines as an indented list, one ``- item`` a line."""
     return "\n".join(f"  - {line}" for line in lines)
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """Return ``; did you mean 'x'?`` for the known word nearest to ``word``, or nothing."""
+    names = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(str(word).casefold(), names, n=1)
+    return f"; did you mean '{names[near[0]]}'?" if near else ""
 
 
 def friendly_exit(main: Callable[[], None]) -> Callable[[], None]:
