@@ -50,13 +50,14 @@ def test_groups_are_shown_where_tasks_share_them():
 
 def test_warnings_count_answers_once_per_task():
     weights = example.with_fixed_task(example.weights())
-    weights.loc[2, "note"] = "dropped: did not improve"
+    weights.loc[[2, 3], "note"] = "gqa: did not improve; left out"
     assert warning_lines(weights, example.scores()) == [
-        "gqa: dropped: did not improve",
+        "gqa: did not improve; left out",
         "bbox: 64 of 800 answers could not be read and score 0 (most in run mini, val: 60 of 400)",
         "caption: 3 of 400 answers were cut at max_new_tokens (most in run visatb, test: 3 of 400)",
     ]
     assert warning_lines(example.weights(), None) == []
+    assert weights_text(weights).splitlines()[4].endswith("see the warnings")
 
 
 def test_stages_of_runs():

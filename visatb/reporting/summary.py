@@ -22,6 +22,9 @@ DESCRIPTIONS = {
     "figures": "figures as SVG and PNG",
 }
 
+PLAIN_NOTES = ("", "fixed")
+"""Notes on a task that are no reason to doubt its weight."""
+
 
 def summary_text(
     weights: pd.DataFrame,
@@ -61,9 +64,9 @@ def weights_text(weights: pd.DataFrame) -> str:
     table["lambda"] = format_numbers(weights["weight"], 2)
     table["95 % interval"] = [_interval(low, high) for low, high in _bounds(weights)]
     if weights["note"].ne("").any():
-        table["note"] = weights["note"]
+        table["note"] = weights["note"].where(weights["note"].isin(PLAIN_NOTES), "see the warnings")
     dashes = table.mask(table.eq("") & (table.columns != "note"), "-")
-    return text_table(dashes, left=["task", "group", "95 % interval", "note"], width=60)
+    return text_table(dashes, left=["task", "group", "95 % interval", "note"])
 
 
 def _bounds(weights: pd.DataFrame) -> list[tuple[float, float]]:
@@ -91,8 +94,7 @@ def _told_from_one(weights: pd.DataFrame) -> str:
 
 def warning_lines(weights: pd.DataFrame, scores: pd.DataFrame | None) -> list[str]:
     """Return one line for each thing that makes the numbers less sure than they look."""
-    noted = weights[weights["note"].ne("") & weights["note"].ne("fixed")]
-    lines = [f"{task}: {note}" for task, note in zip(noted["task"], noted["note"], strict=True)]
+    lines = [note for note in dict.fromkeys(weights["note"]) if note not in PLAIN_NOTES]
     if scores is None:
         return lines
     lines += _count_lines(scores, "invalid", "answers could not be read and score 0")

@@ -29,11 +29,10 @@ def format_numbers(values: Iterable[float], decimals: int) -> list[str]:
     return ["" if pd.isna(value) else f"{value:z.{decimals}f}" for value in values]
 
 
-def text_table(table: pd.DataFrame, left: Collection[str] = (), width: int | None = None) -> str:
+def text_table(table: pd.DataFrame, left: Collection[str] = ()) -> str:
     """Lay out a table of strings as plain text.
 
     The columns ``left`` are left-aligned, all others are aligned on their decimal points.
-    ``width``: characters after which text in the last column is wrapped; None leaves it as it is.
     """
     alignment = ["left" if column in left else "decimal" for column in table.columns]
     heads = ["left" if column in left else "right" for column in table.columns]
@@ -44,7 +43,6 @@ def text_table(table: pd.DataFrame, left: Collection[str] = (), width: int | Non
         disable_numparse=True,
         colalign=alignment,
         headersalign=heads,
-        maxcolwidths=None if width is None else [None] * (table.shape[1] - 1) + [width],
     )
 
 

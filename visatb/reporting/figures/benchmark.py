@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from visatb.errors import VisatbError
 from visatb.reporting.figures.style import (
     ACCENT,
+    COLUMN,
     GREY,
     LIGHT,
     MARKERS,
@@ -29,16 +29,11 @@ REFERENCES = (BASELINE, method_label("ew"))
 """What methods are compared with: the first of these that was trained."""
 
 
-def reference_of(benchmark: pd.DataFrame) -> str:
-    """Return the method that the others are compared with: STL, or EW where STL was not trained."""
+def reference_of(benchmark: pd.DataFrame) -> str | None:
+    """Return the method that the others are compared with: STL, or EW without it; None if that leaves nothing."""
     methods = [method_label(str(method)) for method in benchmark["method"]]
     present = [method for method in REFERENCES if method in methods]
-    if not present or len(methods) < 2:
-        raise VisatbError(
-            f"the benchmark holds {', '.join(methods)}; the figure compares with {' or '.join(REFERENCES)}. "
-            "Add 'stl' or 'ew', and one method more, to the config's methods"
-        )
-    return present[0]
+    return present[0] if present and len(methods) > 1 else None
 
 
 def relative_improvements(
@@ -62,6 +57,8 @@ def benchmark_figure(benchmark: pd.DataFrame, lower_is_better: Collection[str] =
     ``benchmark``: the columns ``method``, one per task or task:metric, ``dI``, ``dE`` (percent, against STL).
     """
     reference = reference_of(benchmark)
+    if reference is None:
+        return _nothing_to_compare()
     change = relative_improvements(benchmark, reference, lower_is_better)
     overall = benchmark.set_index(benchmark["method"].map(method_label))[["dI", "dE"]].loc[change.index]
     undefined = change.isna().all()
@@ -78,6 +75,13 @@ def benchmark_figure(benchmark: pd.DataFrame, lower_is_better: Collection[str] =
     name_rows(axes, names)
     axes.set_xlabel(f"improvement over {reference} (%)")
     figure.legend(loc="outside upper center", ncols=columns, columnspacing=1, handletextpad=0.3)
+    return figure
+
+
+def _nothing_to_compare() -> Figure:
+    figure = new_figure(COLUMN, 0.5)
+    words = f"Nothing to compare: this figure needs {' or '.join(REFERENCES)}\nand one method more."
+    figure.text(0.5, 0.5, words, ha="center", va="center", color=GREY)
     return figure
 
 
