@@ -159,9 +159,9 @@ def _copied(value: Any) -> Any:
     return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
-def _take_away(values: Any, path: tuple[str | int, ...]) -> bool:
+def _take_away(values: Any, path: tuple[Any, ...]) -> bool:
     """Delete the item at ``path``, or if it is not there the innermost one around it; say whether there was one."""
-    deepest: tuple[Any, str | int] | None = None
+    deepest: tuple[Any, Any] | None = None
     for part in path:
         if not isinstance(values, dict | list) or (isinstance(values, dict) and part not in values):
             break

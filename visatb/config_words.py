@@ -11,7 +11,7 @@ from visatb.errors import did_you_mean
 Path = tuple[str | int, ...]
 
 EXPECTED = {
-    "string": "text; put it in quotes",
+    "string": "text",
     "float": "a number",
     "int": "a whole number",
     "finite": "a number that is not infinite and not nan",
@@ -102,7 +102,8 @@ def _words(schema: type[BaseModel], path: Path, mistake: Any) -> str:
     if kind == "too_short":
         return f"is empty; {_description(schema, path)}"
     expected = "a whole number" if kind == "int_from_float" else EXPECTED.get(kind.split("_")[0], mistake["msg"])
-    return f"expected {expected}; found {found(value)}"
+    in_quotes = "; put it in quotes" if expected == "text" and not isinstance(value, Mapping | list) else ""
+    return f"expected {expected}; found {found(value)}{in_quotes}"
 
 
 def _nearest_choice(expected: str, value: object) -> str:

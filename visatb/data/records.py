@@ -1,6 +1,6 @@
 """Reading people's LLaVA-format files: every record is checked, and every bad one is reported with its reason."""
 
-import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,9 @@ from typing import Any
 import pyarrow as pa
 from PIL import Image
 
+from visatb.data.json_records import placed_records
 from visatb.errors import VisatbError, bullet_list
+from visatb.progress import Progress
 
 TURN = pa.struct([("from", pa.string()), ("value", pa.string())])
 RECORD_SCHEMA = pa.schema(
@@ -22,8 +24,12 @@ RECORD_SCHEMA = pa.schema(
         ("truths", pa.list_(pa.string())),
     ]
 )
-BOX = re.compile(r"\[\s*-?\d*\.?\d+(?:\s*,\s*-?\d*\.?\d+){3}\s*\]")
+NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+BOX = re.compile(rf"\[\s*{NUMBER.pattern}(?:\s*,\s*{NUMBER.pattern}){{3}}\s*\]")
+BOX_METRICS = {"IoU", "mean_IoU"}
+SPEAKERS = ("human", "gpt")
 SHOWN_OFFENDERS = 5
+CHUNK = 4096
 
 
 class BadRecordError(Exception):
@@ -62,7 +68,12 @@ class Report:
 
 
 def read_split(
-    task: str, split: str, files: Sequence[str | Path], image_folder: str | Path, tolerated: float = 0.0
+    task: str,
+    split: str,
+    files: Sequence[str | Path],
+    image_folder: str | Path,
+    tolerated: float = 0.0,
+    metrics: Sequence[str] = (),
 ) -> tuple[pa.Table, Report]:
     """Read and check one split of a task.
 
@@ -72,6 +83,7 @@ def read_split(
         files: JSON lists or JSON-lines files of LLaVA-format records.
         image_folder: what image paths are relative to.
         tolerated: share of bad records up to which the good ones are used.
+        metrics: the task's metrics; with IoU or mean_IoU every answer must be a box.
 
     Returns:
         The good records in `RECORD_SCHEMA` (an ``image`` is a path from the working directory, or null) and the report.
@@ -80,25 +92,32 @@ def read_split(
         VisatbError: a file is missing or no JSON, no record is there, or too many are bad.
     """
     report = Report(task, split)
-    folder = Path(image_folder)
-    good: dict[str, dict[str, Any]] = {}
+    checks = _Checks(task, split, Images(image_folder), with_boxes=not BOX_METRICS.isdisjoint(metrics))
+    chunks: list[pa.RecordBatch] = []
+    rows: list[dict[str, Any]] = []
+    ids: set[str] = set()
     for place, record in _placed_records(task, split, files):
         report.records += 1
         try:
-            checked = _checked(record, task, split, folder)
-            if checked["id"] in good:
-                raise BadRecordError("duplicate id", f"the id '{checked['id']}' is there before; make ids unique")
-            good[checked["id"]] = checked
+            row = checks.checked(record)
+            if row["id"] in ids:
+                raise BadRecordError("duplicate id", f"the id '{row['id']}' is there before; make ids unique")
+            ids.add(row["id"])
+            rows.append(row)
         except BadRecordError as error:
             report.note(place, error)
+        if len(rows) == CHUNK:
+            chunks.append(pa.RecordBatch.from_pylist(rows, schema=RECORD_SCHEMA))
+            rows.clear()
     _refuse_if_bad(report, files, tolerated)
-    return pa.Table.from_pylist(list(good.values()), schema=RECORD_SCHEMA), report
+    chunks.append(pa.RecordBatch.from_pylist(rows, schema=RECORD_SCHEMA))
+    return pa.Table.from_batches(chunks), report
 
 
 def _refuse_if_bad(report: Report, files: Sequence[str | Path], tolerated: float) -> None:
     where = f"task '{report.task}', split {report.split}"
     if not report.records:
-        raise VisatbError(f"{where}: no record in {', '.join(map(str, files))}")
+        raise VisatbError(f"{where}: no record in {', '.join(map(str, files))}; add some")
     number = sum(report.bad.values())
     if number > tolerated * report.records or number == report.records:
         kinds = ", ".join(f"{kind}: {count}" for kind, count in report.bad.most_common())
@@ -109,103 +128,130 @@ def _refuse_if_bad(report: Report, files: Sequence[str | Path], tolerated: float
 
 
 def _placed_records(task: str, split: str, files: Sequence[str | Path]) -> Iterator[tuple[str, Any]]:
-    for file in files:
-        path = Path(file)
-        if not path.is_file():
-            raise VisatbError(f"task '{task}', split {split}: {path}: no such file")
-        yield from _json_lines(path) if path.suffix == ".jsonl" else _json_list(path)
-
-
-def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
-    with path.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, start=1):
-            if line.strip():
-                yield f"{path}, line {number}", _parsed(line, f"{path}, line {number}")
-
-
-def _json_list(path: Path) -> Iterator[tuple[str, Any]]:
+    paths = [Path(file) for file in files]
+    sizes = [path.stat().st_size if path.is_file() else 0 for path in paths]
+    megabytes = max(1, sum(sizes) // 2**20)
+    progress = Progress(f"{task} {split}", "MB of annotations checked", megabytes)
+    before, number = 0, 0
     try:
-        records = _parsed(path.read_text(encoding="utf-8"), str(path))
-    except UnicodeDecodeError as error:
-        raise VisatbError(f"{path}: not UTF-8 text ({error})") from error
-    if not isinstance(records, list):
-        raise VisatbError(
-            f"{path}: expected a JSON list of records, found {type(records).__name__}; "
-            "name a file with one record a line .jsonl"
-        )
-    for number, record in enumerate(records, start=1):
-        yield f"{path}, record {number}", record
+        for path, size in zip(paths, sizes, strict=True):
+            for place, read, record in placed_records(path):
+                number += 1
+                progress.at(min((before + read) // 2**20, megabytes - 1), f"{number} records")
+                yield place, record
+            before += size
+    except VisatbError as error:
+        raise VisatbError(f"task '{task}', split {split}: {error}") from error
 
 
-def _parsed(text: str, place: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise VisatbError(f"{place}: not valid JSON: {error}") from error
+class Images:
+    """The images of a folder. Each file is looked at once, however many records show it."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self._folder = Path(folder)
+        self._real_folder = os.path.realpath(folder)
+        self._looked_at: dict[str, str | BadRecordError] = {}
+
+    def path(self, name: object) -> str:
+        """Return the path of an image from the working directory; raise `BadRecordError` if it cannot be used."""
+        if not isinstance(name, str):
+            raise BadRecordError("image", f"'image' is {_kind(name)}, expected the path of one image")
+        if name not in self._looked_at:
+            self._looked_at[name] = self._look_at(name)
+        looked_at = self._looked_at[name]
+        if isinstance(looked_at, BadRecordError):
+            raise BadRecordError(looked_at.kind, str(looked_at))
+        return looked_at
+
+    def _look_at(self, name: str) -> str | BadRecordError:
+        path = self._folder / name
+        try:
+            real = os.path.realpath(path)
+            if os.path.commonpath([real, self._real_folder]) != self._real_folder:
+                return BadRecordError("image outside", f"the image '{name}' lies outside of {self._folder}")
+            if not os.path.isfile(real):
+                no_folder = "" if self._folder.is_dir() else f"; there is no folder {self._folder} (image_folder)"
+                return BadRecordError("missing image", f"the image {path} is not there{no_folder}")
+            with Image.open(path) as image:
+                image.verify()
+        except Exception as error:  # Pillow's decoders raise what they like
+            return BadRecordError("unreadable image", f"the image {path} cannot be read ({error})")
+        return str(path)
 
 
-def _checked(record: Any, task: str, split: str, folder: Path) -> dict[str, Any]:
-    if not isinstance(record, dict):
-        raise BadRecordError(
-            "no record", f"expected an object with id and conversations, found {type(record).__name__}"
-        )
-    if "id" not in record or record["id"] in ("", None):
-        raise BadRecordError("no id", "has no 'id'")
-    if record.get("task", task) != task:
-        raise BadRecordError("other task", f"is of the task '{record['task']}', expected '{task}'")
-    turns, truths = _turns(record.get("conversations"), split)
-    image = None if record.get("image") in (None, "") else _image(record["image"], folder)
-    if image is None and any("<image>" in turn["value"] for turn in turns):
-        raise BadRecordError("no image", "says <image> but names no image")
-    _check_boxes(turns)
-    return {"id": str(record["id"]), "image": image, "conversations": turns, "truths": truths}
+@dataclass(frozen=True)
+class _Checks:
+    """What a record of one task's split must be."""
+
+    task: str
+    split: str
+    images: Images
+    with_boxes: bool
+
+    def checked(self, record: Any) -> dict[str, Any]:
+        """Return a record as a row of `RECORD_SCHEMA`, or raise `BadRecordError`."""
+        if not isinstance(record, dict):
+            raise BadRecordError("no record", f"expected an object with id and conversations, found {_kind(record)}")
+        name = record.get("id")
+        if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
+            raise BadRecordError("no id", f"'id' is {_kind(name)}, expected text or a whole number")
+        if record.get("task", self.task) != self.task:
+            raise BadRecordError("other task", f"is of the task '{record['task']}', expected '{self.task}'")
+        turns, truths = _turns(record.get("conversations"), self.split)
+        if self.with_boxes:
+            _check_boxes(turns, truths)
+        image = None if record.get("image") in (None, "") else self.images.path(record["image"])
+        if image is None and any("<image>" in turn["value"] for turn in turns):
+            raise BadRecordError("no image", "says <image> but names no image; add 'image' or take <image> away")
+        return {"id": _encodable(str(name)), "image": image, "conversations": turns, "truths": truths}
 
 
 def _turns(conversations: Any, split: str) -> tuple[list[dict[str, str]], list[str]]:
     if not isinstance(conversations, list) or not conversations:
         raise BadRecordError("no conversation", "has no list of 'conversations'")
-    turns, truths = [], [""]
-    for number, turn in enumerate(conversations):
-        speaker = "human" if number % 2 == 0 else "gpt"
+    turns: list[dict[str, str]] = []
+    truths: list[str] = []
+    for number, turn in enumerate(conversations, start=1):
+        speaker = SPEAKERS[1 - number % 2]
         if not isinstance(turn, dict) or turn.get("from") != speaker:
-            found = turn.get("from") if isinstance(turn, dict) else turn
-            raise BadRecordError("turns", f"turn {number + 1} is from {found!r}, expected '{speaker}'")
-        texts = _texts(turn.get("value"), several=speaker == "gpt" and split != "train")
-        if not all(text.strip() for text in texts):
-            raise BadRecordError("empty turn", f"turn {number + 1} (from {speaker}) is empty")
-        turns.append({"from": speaker, "value": texts[0]})
-        truths = texts
+            found = repr(turn.get("from")) if isinstance(turn, dict) else _kind(turn)
+            raise BadRecordError("turns", f"turn {number} is from {found}, expected '{speaker}'")
+        truths = _texts(turn.get("value"), number, several=speaker == "gpt" and split != "train")
+        turns.append({"from": speaker, "value": truths[0]})
     if len(turns) % 2:
         raise BadRecordError("turns", "ends with a human turn, expected an answer from 'gpt'")
     return turns, truths
 
 
-def _texts(value: Any, several: bool) -> list[str]:
+def _texts(value: Any, number: int, several: bool) -> list[str]:
     texts = value if isinstance(value, list) and several and value else [value]
-    if not all(isinstance(text, str) for text in texts):
-        raise BadRecordError("turn value", f"a turn's 'value' is {type(value).__name__}, expected text")
+    for text in texts:
+        if not isinstance(text, str):
+            raise BadRecordError("turn value", f"the 'value' of turn {number} is {_kind(text)}, expected text")
+        if not text.strip():
+            raise BadRecordError("empty turn", f"turn {number} (from {SPEAKERS[1 - number % 2]}) is empty")
+        _encodable(text)
     return texts
 
 
-def _image(name: Any, folder: Path) -> str:
-    if not isinstance(name, str):
-        raise BadRecordError("image", f"'image' is {type(name).__name__}, expected a path")
-    path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise BadRecordError("image outside", f"the image '{name}' lies outside of {folder}")
-    if not path.is_file():
-        raise BadRecordError("missing image", f"the image {path} is not there")
+def _encodable(text: str) -> str:
     try:
-        with Image.open(path) as image:
-            image.verify()
-    except Exception as error:  # Pillow's decoders raise what they like
-        raise BadRecordError("unreadable image", f"the image {path} cannot be read ({error})") from error
-    return str(path)
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadRecordError("broken character", f"holds half a character (\\ud800 to \\udfff): {text!r}") from None
+    return text
 
 
-def _check_boxes(turns: Sequence[dict[str, str]]) -> None:
-    for turn in turns:
-        if turn["from"] == "gpt" and BOX.fullmatch(turn["value"].strip()):
-            box = json.loads(re.sub(r"(?<![\d])\.", "0.", turn["value"]))
-            if not (0 <= box[0] <= box[2] <= 1 and 0 <= box[1] <= box[3] <= 1):
-                raise BadRecordError("box", f"the box {turn['value'].strip()} is not [x1, y1, x2, y2] within 0-1")
+def _check_boxes(turns: Sequence[dict[str, str]], truths: Sequence[str]) -> None:
+    for text in [turn["value"] for turn in turns if turn["from"] == "gpt"] + list(truths):
+        numbers = [float(number) for number in NUMBER.findall(text)]
+        if not BOX.fullmatch(text.strip()) or not (
+            0 <= numbers[0] <= numbers[2] <= 1 and 0 <= numbers[1] <= numbers[3] <= 1
+        ):
+            raise BadRecordError("box", f"the answer '{text.strip()}' is no box [x1, y1, x2, y2] within 0-1")
+
+
+def _kind(value: object) -> str:
+    """Return what a JSON value is."""
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "missing"}
+    return names.get(type(value), f"the number {value}")

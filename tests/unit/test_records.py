@@ -1,0 +1,113 @@
+import json
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from data_examples import picture, record, write_list
+from PIL import Image
+
+from visatb.data.json_records import placed_records
+from visatb.data.records import RECORD_SCHEMA, read_split
+from visatb.errors import VisatbError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    picture(tmp_path / "images")
+    return tmp_path
+
+
+def test_a_good_record_is_normalised(folder: Path):
+    file = write_list(folder / "train.json", [record(7), record("b", image=None, answer="text alone")])
+    table, report = read_split("t", "train", [file], folder / "images")
+    assert table.schema == RECORD_SCHEMA
+    assert table["id"].to_pylist() == ["7", "b"]
+    assert table["image"].to_pylist() == [str(folder / "images" / "a.png"), None]
+    assert table["conversations"][0].as_py() == record()["conversations"]
+    assert table["truths"].to_pylist() == [["a red circle"], ["text alone"]]
+    assert report.as_json() == {"task": "t", "split": "train", "records": 2, "bad": {}, "first_offenders": []}
+
+
+def test_json_lines_json_lists_and_several_files_read_alike(folder: Path):
+    records = [record(number) for number in range(5)]
+    lines = folder / "train.jsonl"
+    lines.write_text("\n".join(map(json.dumps, records[:3])) + "\n\n", encoding="utf-8")
+    rest = write_list(folder / "rest.json", records[3:])
+    whole = write_list(folder / "whole.json", records)
+    parts, _ = read_split("t", "train", [lines, rest], folder / "images")
+    assert parts.equals(read_split("t", "train", [whole], folder / "images")[0])
+
+
+@pytest.mark.parametrize("text", ["[]", " [ ] \n", "[1]", '[{"a": [1, 2]} , "x,]" ,\t3]\n', "\ufeff[1, 2]"])
+def test_the_list_reader_agrees_with_json(tmp_path: Path, text: str):
+    file = tmp_path / "x.json"
+    file.write_text(text, encoding="utf-8")
+    assert [value for _, _, value in placed_records(file)] == json.loads(text.removeprefix("\ufeff"))
+
+
+@pytest.mark.parametrize("text", ["[1", "[1 2]", "[1,]", "[,1]", "[1] 2", "[", "[1,\n\n]", '[{"a": }]'])
+def test_the_list_reader_refuses_what_json_refuses(tmp_path: Path, text: str):
+    file = tmp_path / "x.json"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(text)
+    with pytest.raises(VisatbError, match=r"x\.json, line \d+: not valid JSON"):
+        list(placed_records(file))
+
+
+def test_several_true_answers_are_kept_outside_of_train(folder: Path):
+    file = write_list(folder / "val.json", [record(answer=["grey", "gray"])])
+    table, _ = read_split("t", "val", [file], folder / "images")
+    assert table["truths"].to_pylist() == [["grey", "gray"]]
+    assert table["conversations"][0].as_py()[-1]["value"] == "grey"
+    with pytest.raises(VisatbError, match="turn 2 is a list, expected text"):
+        read_split("t", "train", [file], folder / "images")
+
+
+def test_an_image_of_many_records_is_opened_once(folder: Path):
+    picture(folder / "images", "b.png")
+    (folder / "images" / "bad.png").write_bytes(b"no picture")
+    names = ["a.png", "b.png", "bad.png"] * 20
+    file = write_list(folder / "train.json", [record(n, image=name) for n, name in enumerate(names)])
+    with mock.patch.object(Image, "open", wraps=Image.open) as opened:
+        table, report = read_split("t", "train", [file], folder / "images", tolerated=0.5)
+    assert opened.call_count == 3
+    assert len(table) == 40
+    assert report.bad == {"unreadable image": 20}
+    assert len(report.offenders) == 5
+
+
+@pytest.mark.parametrize(
+    ("tolerated", "bad", "used"), [(0.0, 1, False), (0.25, 1, True), (0.24, 1, False), (1, 4, False)]
+)
+def test_bad_records_are_left_out_up_to_the_tolerated_share(folder: Path, tolerated: float, bad: int, used: bool):
+    records = [record(number, answer=" " if number < bad else "yes") for number in range(4)]
+    file = write_list(folder / "train.json", records)
+    if used:
+        table, report = read_split("t", "train", [file], folder / "images", tolerated)
+        assert table["id"].to_pylist() == [str(number) for number in range(bad, 4)]
+        assert report.bad == {"empty turn": bad}
+    else:
+        with pytest.raises(VisatbError, match=f"{bad} of 4 records cannot be used .empty turn: {bad}."):
+            read_split("t", "train", [file], folder / "images", tolerated)
+
+
+def test_a_list_of_numbers_is_no_box_unless_the_metric_says_so(folder: Path):
+    file = write_list(folder / "train.json", [record(answer="[1, 2, 3, 4]")])
+    table, _ = read_split("t", "train", [file], folder / "images", metrics=["EM"])
+    assert len(table) == 1
+    with pytest.raises(VisatbError, match="within 0-1"):
+        read_split("t", "train", [file], folder / "images", metrics=["mean_IoU"])
+
+
+@pytest.mark.parametrize("box", ["[0, 0, 1, 1]", " [0.1,0.25, .5, 1.0] ", "[1e-05, 0.0, 0.5, 0.5]"])
+def test_boxes_of_every_spelling_pass(folder: Path, box: str):
+    file = write_list(folder / "val.json", [record(answer=box)])
+    assert len(read_split("t", "val", [file], folder / "images", metrics=["IoU"])[0]) == 1
+
+
+def test_more_records_than_a_chunk_stay_in_order(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("visatb.data.records.CHUNK", 3)
+    file = write_list(folder / "train.json", [record(number) for number in range(10)])
+    table, _ = read_split("t", "train", [file], folder / "images")
+    assert table["id"].to_pylist() == [str(number) for number in range(10)]
