@@ -180,7 +180,7 @@ def lowest_temperature(measures: Measures, alphas: tuple[float, float, float]) -
     low, high = WEIGHT_RANGE
     for temperature in sorted(TEMPERATURES):
         total = weigh(measures, alphas, temperature).total
-        if low <= total.min() and total.max() <= high:
+        if low - ROUNDING <= total.min() and total.max() <= high + ROUNDING:
             return temperature
     return None
 

@@ -16,6 +16,8 @@ from visatb.equations import Measures
 
 TABLES = Path(__file__).parents[1] / "fixtures" / "paper_tables"
 LAMBDAS = ["lambda_out", "lambda_in", "lambda_D"]
+steady = settings(deadline=None)
+"""A busy machine is no failure."""
 
 
 def authors_measures() -> Measures:
@@ -88,6 +90,7 @@ def by_loops(matrix: pd.DataFrame, groups: dict[str, list[str]], T: float) -> di
     return {"C_out": C_out, "C_in": C_in, "D": D, "weights": weights}
 
 
+@steady
 @given(learned(), st.sampled_from([0.5, 1.0, 2.0]))
 def test_agrees_with_loops(matrix: pd.DataFrame, T: float) -> None:
     expected = by_loops(matrix, {task: [task] for task in matrix}, T)
@@ -96,6 +99,7 @@ def test_agrees_with_loops(matrix: pd.DataFrame, T: float) -> None:
         assert getattr(result, name).to_dict() == pytest.approx(values), name
 
 
+@steady
 @given(learned(least=4, most=4), st.floats(0.5, 2.0))
 def test_groups_agree_with_loops(matrix: pd.DataFrame, T: float) -> None:
     groups = {"a": ["t0", "t2"], "b": ["t1"], "c": ["t3"]}
@@ -108,6 +112,7 @@ def test_groups_agree_with_loops(matrix: pd.DataFrame, T: float) -> None:
         assert getattr(result, name).to_dict() == pytest.approx(values), name
 
 
+@steady
 @given(learned(), st.sampled_from(["auto", 0.25, 1.0]))
 def test_weights_sum_to_the_number_of_groups_and_contributions_balance(matrix: pd.DataFrame, T: float) -> None:
     count = matrix.shape[1]
@@ -118,6 +123,7 @@ def test_weights_sum_to_the_number_of_groups_and_contributions_balance(matrix: p
     assert np.diag(result.C).tolist() == [1.0] * count
 
 
+@steady
 @given(learned(), st.floats(0.01, 100), st.floats(-5, 5), st.integers(0, 1))
 def test_contributions_have_no_unit_and_no_origin(
     matrix: pd.DataFrame, factor: float, shift: float, column: int
@@ -132,6 +138,7 @@ def test_contributions_have_no_unit_and_no_origin(
     np.testing.assert_allclose(after.weights, before.weights, atol=1e-6)
 
 
+@steady
 @given(learned(), st.floats(0.01, 100), st.integers(0, 1))
 def test_difficulty_has_no_unit(matrix: pd.DataFrame, factor: float, column: int) -> None:
     columns = tasks_of(matrix.shape[1])
@@ -142,6 +149,7 @@ def test_difficulty_has_no_unit(matrix: pd.DataFrame, factor: float, column: int
     np.testing.assert_allclose(after.weights, before.weights, atol=1e-6)
 
 
+@steady
 @given(learned(), st.randoms())
 def test_the_order_of_tasks_runs_and_columns_does_not_matter(matrix: pd.DataFrame, random: object) -> None:
     columns = tasks_of(matrix.shape[1])
@@ -155,6 +163,7 @@ def test_the_order_of_tasks_runs_and_columns_does_not_matter(matrix: pd.DataFram
     np.testing.assert_allclose(after.C.loc[before.C.index, before.C.columns], before.C)
 
 
+@steady
 @given(learned())
 def test_groups_of_one_task_are_no_groups(matrix: pd.DataFrame) -> None:
     columns = tasks_of(matrix.shape[1])
@@ -171,7 +180,7 @@ def numbers_of(result: Balance) -> np.ndarray:
     return np.concatenate([result.C.to_numpy().ravel(), *series, [result.temperature]])
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.integers(2, 4).flatmap(lambda n: arrays(np.float64, (n + 1, n), elements=ANY_SCORE)),
     st.sampled_from(["drop", "clip"]),

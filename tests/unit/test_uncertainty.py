@@ -104,10 +104,13 @@ def test_the_same_seed_gives_the_same_intervals_in_any_order_of_columns() -> Non
     assert not np.allclose(first.groups, other.groups)
 
 
-def test_columns_of_the_same_images_share_the_draw() -> None:
+def test_columns_share_a_draw_if_and_only_if_they_share_the_images() -> None:
     one = answered("a", ACCURACY["a"], 100)
-    other = PairedSamples("b", RUNS, one.numerators, one.denominators, one.images)
-    np.testing.assert_array_equal(replicate_scores(one, 50, 0), replicate_scores(other, 50, 0))
+    same = PairedSamples("b", RUNS, one.numerators, one.denominators, one.images)
+    np.testing.assert_array_equal(replicate_scores(one, 50, 0), replicate_scores(same, 50, 0))
+    different = PairedSamples("b", RUNS, one.numerators, one.denominators, [f"b{image}" for image in one.images])
+    together = np.corrcoef(replicate_scores(one, 2000, 0)[:, 0], replicate_scores(different, 2000, 0)[:, 0])
+    assert abs(together[0, 1]) < 0.1
 
 
 def test_small_chunks_draw_as_large_ones_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,3 +244,18 @@ def test_missing_columns_and_runs_are_named() -> None:
         "column a has no samples of run plus-c",
     ):
         assert words in str(error.value)
+
+
+def test_precise_difficulty_needs_its_runs_in_their_own_column_only() -> None:
+    precise = BalanceSettings(temperature=1.0, difficulty="precise")
+    samples = []
+    for one in samples_of(300):
+        alone = answered(one.column, [0.2, 0.8], 300, seed=TASKS.index(one.column))
+        runs = (*RUNS, f"mini-only-{one.column}", f"large-only-{one.column}")
+        above = np.vstack([one.numerators, alone.numerators])
+        samples.append(PairedSamples(one.column, runs, above, np.ones_like(above), one.images))
+    matrix = pd.DataFrame({one.column: pd.Series(one.scores(), index=one.runs) for one in samples})
+    point = balance(matrix, COLUMNS, settings=precise)
+    result = intervals(point, samples, 500).groups
+    assert point.D.to_list() == pytest.approx([0.75] * 3, abs=0.1)
+    assert ((result["D_low"] < point.D) & (result["D_high"] > point.D)).all()
