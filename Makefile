@@ -1,0 +1,38 @@
+# make demo   the whole demo experiment, from drawing its pictures to the report
+# make test   all checks and tests
+# Both set up a virtual environment in .venv first; nothing outside of this folder is touched.
+
+PYTHON ?= python3.11
+VENV ?= .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export HF_HUB_OFFLINE ?= 1
+
+.PHONY: demo demo-small report test check lock clean
+
+demo: $(VENV)/ready
+	snakemake
+	snakemake --report report.html
+	@echo "Look at results/demo/ and open report.html in a browser."
+
+demo-small: $(VENV)/ready
+	snakemake --configfile config/experiments/demo-small.yaml
+
+test: $(VENV)/ready check
+	python -m pytest -q -n 2 --dist worksteal
+
+check: $(VENV)/ready
+	ruff check
+	ruff format --check
+	mypy
+	snakefmt --check Snakefile rules
+	snakemake --lint
+
+$(VENV)/ready: envs/install.sh envs/lock.txt pyproject.toml
+	bash envs/install.sh "$(PYTHON)" "$(VENV)"
+
+lock:
+	rm -rf .venv-lock && bash envs/install.sh "$(PYTHON)" .venv-lock unlocked
+	.venv-lock/bin/python envs/lock.py && rm -rf .venv-lock
+
+clean:
+	rm -rf $(VENV) .snakemake results/*/ data/*/
