@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 
 from visatb.errors import VisatbError
 
+TEXT_COLUMNS = ("run", "kind", "split", "task", "tasks", "group", "metric", "method", "from", "to", "note")
+
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
@@ -24,14 +26,30 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield temporary
-        if path.is_dir():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
+        _put_in_place(temporary, path)
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def _put_in_place(new: Path, path: Path) -> None:
+    if not path.is_dir() and not (new.is_dir() and path.exists()):
+        os.replace(new, path)
+        return
+    old = new.with_name(f"{new.name}.old")
+    os.replace(path, old)
+    try:
+        os.replace(new, path)
+    except OSError:
+        os.replace(old, path)
+        raise
+    _remove(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -61,10 +79,15 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a table written by `write_table`. Task names like ``NA`` or ``null`` stay what they are."""
+    """Read a table written by `write_table`. Names like ``NA``, ``null`` or ``2024`` stay what they are."""
     if not Path(path).is_file():
         raise VisatbError(f"{path}: no such table")
-    return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])
+    try:
+        return pd.read_csv(
+            path, sep="\t", keep_default_na=False, na_values=[""], dtype=dict.fromkeys(TEXT_COLUMNS, str)
+        )
+    except ValueError as error:
+        raise VisatbError(f"{path}: cannot be read as a table ({error}); delete it to have it made again") from error
 
 
 def write_parquet(path: str | Path, table: pa.Table) -> None:

@@ -46,18 +46,28 @@ def build_mixture(
         seed: of the sampling.
 
     Raises:
-        VisatbError: a subset would be empty.
+        VisatbError: a subset would be empty, or the large subset no larger than the mini one.
     """
     parts = []
     for task, subset in subsets.items():
-        table, rate = records[task], rates[subset]
-        size = subset_size(len(table), rate)
-        if size == 0:
-            raise VisatbError(
-                f"task '{task}': its {subset} subset ({rate:g} of {len(table)} samples) is empty; "
-                "raise sampling.mini or give the task more data"
-            )
+        table = records[task]
+        size = _checked_size(task, subset, len(table), rates)
         rows = table.select(["id", "image", "conversations"]).take(subset_rows(len(table), size, seed, task))
         named = rows.append_column("task", pa.array([task] * size, pa.string()))
         parts.append(named.append_column("subset", pa.array([subset] * size, pa.string())))
     return pa.concat_tables(parts).cast(MIXTURE_SCHEMA)
+
+
+def _checked_size(task: str, subset: str, samples: int, rates: Mapping[str, float]) -> int:
+    size = subset_size(samples, rates[subset])
+    if size == 0:
+        raise VisatbError(
+            f"task '{task}': its {subset} subset ({rates[subset]:g} of {samples} samples) is empty; "
+            f"raise sampling.{subset} or give the task more data"
+        )
+    if subset == "large" and size <= subset_size(samples, rates["mini"]):
+        raise VisatbError(
+            f"task '{task}': its large subset holds {size} of {samples} samples, no more than its mini subset; "
+            "raise sampling.large, lower sampling.mini or give the task more data"
+        )
+    return size

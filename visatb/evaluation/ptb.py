@@ -42,7 +42,7 @@ def tokenize(lines: Sequence[str]) -> list[str]:
             "-preserveLines",
             "-lowerCase",
         ]
-        done = subprocess.run([*command, texts.name], capture_output=True, text=True, check=False)
+        done = subprocess.run([*command, texts.name], capture_output=True, encoding="utf-8", check=False)
     tokenized = done.stdout.split("\n")[: len(lines)]
     if done.returncode or len(tokenized) != len(lines):
         raise VisatbError(f"the PTB tokenizer failed (status {done.returncode}): {done.stderr.strip()[-500:]}")

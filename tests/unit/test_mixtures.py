@@ -1,0 +1,94 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from visatb.data.mixtures import MIXTURE_SCHEMA, build_mixture, subset_rows, subset_size
+from visatb.data.records import RECORD_SCHEMA
+from visatb.errors import VisatbError
+
+seeds = st.integers(0, 2**31 - 1)
+names = st.text("abcxyz-", min_size=1, max_size=8)
+RATES = {"mini": 0.1, "large": 0.5, "train": 1.0}
+
+
+def split(task: str, samples: int) -> pa.Table:
+    turns = [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]
+    rows = [{"id": f"{task}{n}", "image": None, "conversations": turns, "truths": ["a"]} for n in range(samples)]
+    return pa.Table.from_pylist(rows, schema=RECORD_SCHEMA)
+
+
+@given(st.integers(1, 500), st.floats(0, 1), st.floats(0, 1), seeds, names)
+def test_the_smaller_subset_lies_within_the_larger(samples: int, a: float, b: float, seed: int, task: str):
+    mini, large = sorted((subset_size(samples, a), subset_size(samples, b)))
+    small_rows, large_rows = (set(subset_rows(samples, size, seed, task).tolist()) for size in (mini, large))
+    assert len(small_rows) == mini
+    assert len(large_rows) == large
+    assert small_rows <= large_rows <= set(range(samples))
+
+
+@given(st.integers(1, 10**7), st.floats(0, 1))
+def test_a_subset_has_the_share_of_the_samples_that_the_rate_says(samples: int, rate: float):
+    assert abs(subset_size(samples, rate) - samples * rate) <= 0.5
+    assert subset_size(samples, 1.0) == samples
+
+
+@pytest.mark.parametrize(("samples", "rate", "size"), [(3200, 0.03125, 100), (10, 0.25, 3), (10, 0.24, 2), (9, 0.5, 5)])
+def test_sizes_by_hand(samples: int, rate: float, size: int):
+    assert subset_size(samples, rate) == size
+
+
+def test_every_row_is_as_likely_as_any_other():
+    drawn = np.zeros(20)
+    for seed in range(2000):
+        drawn[subset_rows(20, 5, seed, "t")] += 1
+    expected, deviation = 2000 / 4, np.sqrt(2000 * 0.25 * 0.75)
+    assert np.abs(drawn - expected).max() < 4.5 * deviation
+
+
+@given(seeds, names, names)
+def test_seed_and_task_alone_decide(seed: int, task: str, other: str):
+    rows = subset_rows(100, 50, seed, task).tolist()
+    assert rows == subset_rows(100, 50, seed, task).tolist()
+    if other != task:
+        assert rows != subset_rows(100, 50, seed, other).tolist()
+    assert rows != subset_rows(100, 50, seed + 1, task).tolist()
+
+
+def test_a_mixture_holds_the_subset_of_every_task():
+    records = {"a": split("a", 100), "b": split("b", 40)}
+    mixture = build_mixture(records, {"a": "mini", "b": "large"}, RATES, seed=3)
+    assert mixture.schema == MIXTURE_SCHEMA
+    table = mixture.to_pandas()
+    assert table.groupby(["task", "subset"]).size().to_dict() == {("a", "mini"): 10, ("b", "large"): 20}
+    assert table["id"].is_unique
+    assert all(row.id.startswith(row.task) for row in table.itertuples())
+
+
+def test_other_tasks_do_not_change_a_tasks_subset():
+    records = {"a": split("a", 100), "b": split("b", 40), "c": split("c", 70)}
+    alone = build_mixture(records, {"b": "large"}, RATES, seed=3)
+    among = build_mixture(records, {"c": "mini", "b": "large", "a": "train"}, RATES, seed=3).to_pandas()
+    assert alone["id"].to_pylist() == among.loc[among["task"] == "b", "id"].to_list()
+
+
+def test_the_mini_rows_of_one_run_are_in_the_large_rows_of_another():
+    records = {"a": split("a", 300)}
+    mini, large, train = (set(build_mixture(records, {"a": s}, RATES, 0)["id"].to_pylist()) for s in RATES)
+    assert mini < large < train
+    assert train == set(records["a"]["id"].to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("samples", "subset", "fragments"),
+    [
+        (4, "mini", ["'tiny'", "mini subset (0.1 of 4 samples) is empty", "sampling.mini"]),
+        (1, "large", ["'tiny'", "1 of 1 samples", "no more"]),
+    ],
+)
+def test_a_subset_too_small_to_measure_with_is_refused(samples: int, subset: str, fragments: list[str]):
+    rates = RATES if subset == "mini" else {"mini": 0.5, "large": 0.6, "train": 1.0}
+    with pytest.raises(VisatbError) as error:
+        build_mixture({"tiny": split("t", samples)}, {"tiny": subset}, rates, seed=0)
+    assert all(fragment in str(error.value) for fragment in fragments)
