@@ -1,0 +1,182 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from config_examples import MODEL_FILE, MODEL_TEXT, config_values, task
+
+from visatb.data.mixtures import build_mixture
+from visatb.data.records import RECORD_SCHEMA
+from visatb.experiment import Experiment
+
+TASKS = ("vqa", "caption", "bbox")
+FIXED = {"chat": {"data": ["chat.json"], "weight": 0.5}}
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_with_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / MODEL_FILE).write_text(MODEL_TEXT)
+
+
+def experiment(**changes: object) -> Experiment:
+    return Experiment.from_values(config_values(**changes))
+
+
+def mixtures(of: Experiment) -> dict[str, dict[str, str]]:
+    return {name: dict(run.mixture) for name, run in of.runs.items()}
+
+
+def test_runs_of_a_plain_experiment():
+    plain = experiment()
+    minis = {"vqa": "mini", "caption": "mini", "bbox": "mini"}
+    whole = {"vqa": "train", "caption": "train", "bbox": "train"}
+    expected = {
+        "mini": minis,
+        "plus-vqa": minis | {"vqa": "large"},
+        "plus-caption": minis | {"caption": "large"},
+        "plus-bbox": minis | {"bbox": "large"},
+        "single-vqa": {"vqa": "train"},
+        "single-caption": {"caption": "train"},
+        "single-bbox": {"bbox": "train"},
+        "ew": whole,
+        "visatb": whole,
+    }
+    assert mixtures(plain) == expected
+    assert list(plain.runs) == list(expected)
+    assert [run.name for run in plain.preparation_runs] == ["mini", "plus-vqa", "plus-caption", "plus-bbox"]
+    assert [run.kind for run in plain.runs.values()] == ["mini"] + ["plus"] * 3 + ["single"] * 3 + ["ew", "visatb"]
+    assert {run.weights for run in plain.runs.values() if run.name != "visatb"} == {"equal"}
+    assert plain.runs["visatb"].weights == "visatb"
+    assert plain.groups == {"vqa": ("vqa",), "caption": ("caption",), "bbox": ("bbox",)}
+
+
+def test_evaluations_of_a_plain_experiment():
+    plain = experiment()
+    preparation = ("mini", "plus-vqa", "plus-caption", "plus-bbox")
+    assert set(plain.evaluations("val")) == {(run, "val", task) for run in preparation for task in TASKS}
+    single = {(f"single-{task}", "test", task) for task in TASKS}
+    assert set(plain.evaluations("test")) == single | {(r, "test", task) for r in ("ew", "visatb") for task in TASKS}
+    assert plain.evaluations("train") == []
+    assert len(plain.evaluations("val")) == 4 * 3
+    assert len(plain.evaluations("test")) == 3 + 2 * 3
+
+
+def test_groups_are_enlarged_as_one():
+    grouped = experiment(groups={"reading": ["vqa", "bbox"]})
+    assert grouped.groups == {"reading": ("vqa", "bbox"), "caption": ("caption",)}
+    assert mixtures(grouped) | {} == {
+        "mini": {"vqa": "mini", "caption": "mini", "bbox": "mini"},
+        "plus-reading": {"vqa": "large", "caption": "mini", "bbox": "large"},
+        "plus-caption": {"vqa": "mini", "caption": "large", "bbox": "mini"},
+        "single-vqa": {"vqa": "train"},
+        "single-caption": {"caption": "train"},
+        "single-bbox": {"bbox": "train"},
+        "ew": dict.fromkeys(TASKS, "train"),
+        "visatb": dict.fromkeys(TASKS, "train"),
+    }
+
+
+def test_a_group_may_be_named_as_one_of_its_tasks():
+    assert experiment(groups={"vqa": ["vqa", "bbox"]}).groups == {"vqa": ("vqa", "bbox"), "caption": ("caption",)}
+
+
+def test_fixed_tasks_are_in_every_mixture_and_in_no_validation():
+    fixed = experiment(fixed_tasks=FIXED)
+    for name, mixture in mixtures(fixed).items():
+        if name.startswith("single-"):
+            assert "chat" not in mixture
+        else:
+            assert mixture["chat"] == ("train" if name in ("ew", "visatb") else "mini")
+    assert "chat" not in fixed.groups
+    assert not [entry for split in ("val", "test") for entry in fixed.evaluations(split) if entry[2] == "chat"]
+    assert ("chat", "train") in fixed.splits
+    assert ("chat", "val") not in fixed.splits
+    assert len(fixed.preparation_runs) == 4
+    assert fixed.all_tasks == [*TASKS, "chat"]
+
+
+def test_weights_that_are_not_measured():
+    fixed = experiment(fixed_tasks=FIXED)
+    assert fixed.given_weights("mini") == {"vqa": 1, "caption": 1, "bbox": 1, "chat": 0.5}
+    assert fixed.given_weights("single-vqa") == {}
+    assert experiment().given_weights("mini") == {}
+    own = {"vqa": 2.0, "caption": 0.5, "bbox": 1.0}
+    given = experiment(given_weights={"mine": own}, methods=["ew", "mine"], fixed_tasks=FIXED)
+    assert given.given_weights("mine") == own | {"chat": 0.5}
+
+
+def test_precise_difficulty_adds_two_runs_a_task():
+    precise = experiment(balancing={"difficulty": "precise"}, methods=["visatb"])
+    only = {f"{size}-only-{task}": {task: size} for task in TASKS for size in ("mini", "large")}
+    assert {name: mixture for name, mixture in mixtures(precise).items() if "-only-" in name} == only
+    assert len(precise.preparation_runs) == 1 + 3 + 6
+    assert [entry for entry in precise.evaluations("val") if entry[0] == "large-only-bbox"] == [
+        ("large-only-bbox", "val", "bbox")
+    ]
+    assert [run.name for run in precise.final_runs] == ["visatb"]
+
+
+def test_given_weights_are_a_run_of_their_own():
+    weights = {"vqa": 2.0, "caption": 1.0, "bbox": 0.5}
+    given = experiment(given_weights={"tuned": weights}, methods=["ew", "tuned"])
+    run = given.runs["tuned"]
+    assert (run.kind, run.weights, dict(run.mixture)) == ("given", "tuned", dict.fromkeys(TASKS, "train"))
+    assert dict(run.evaluates) == {"test": TASKS}
+    assert [run.name for run in given.final_runs] == ["ew", "tuned"]
+
+
+@pytest.mark.parametrize("changes", [{}, {"fixed_tasks": FIXED}, {"groups": {"g": ["vqa", "bbox"]}}])
+def test_the_preparation_costs_large_plus_groups_times_mini(changes: dict):
+    rates = {"large": 0.5, "mini": 0.125}
+    of = experiment(sampling=rates, **changes)
+    samples = {"vqa": 64, "caption": 160, "bbox": 16, "chat": 32}
+    records = {name: split(name, samples[name]) for name in of.all_tasks}
+    built = {
+        run.name: len(build_mixture(records, run.mixture, {s: of.rate(s) for s in ("mini", "large", "train")}, 0))
+        for run in [*of.preparation_runs, of.runs["ew"]]
+    }
+    final = sum(samples[name] for name in of.tasks)
+    n = len(of.groups)
+    enlarged = rates["large"] + n * rates["mini"]
+    fixed = (n + 1) * rates["mini"] * sum(samples[name] for name in of.config.fixed_tasks)
+    assert built["ew"] == sum(samples[name] for name in of.all_tasks)
+    assert sum(built.values()) - built["ew"] == enlarged * final + fixed
+
+
+def split(name: str, number: int) -> pa.Table:
+    turns = [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]
+    rows = [{"id": f"{name}{n}", "image": None, "conversations": turns, "truths": ["a"]} for n in range(number)]
+    return pa.Table.from_pylist(rows, schema=RECORD_SCHEMA)
+
+
+def test_columns_are_named_by_task_and_by_metric_where_there_are_several():
+    plain = experiment()
+    columns = [("vqa", "EM"), ("caption", "CIDEr"), ("bbox", "IoU"), ("bbox", "mean_IoU")]
+    assert plain.validation_columns == columns
+    assert [plain.column_name(*column) for column in columns] == ["vqa", "caption", "bbox:IoU", "bbox:mean_IoU"]
+
+
+def test_files_and_folders_are_relative_to_the_data_folder():
+    values = config_values(data_folder="corpus", fixed_tasks=FIXED, results="out")
+    values["tasks"]["vqa"]["data"] = {"train": ["a.json", "b.json"], "val": "v.json", "test": "t.json"}
+    moved = Experiment.from_values(values)
+    assert moved.files("vqa", "train") == ["corpus/a.json", "corpus/b.json"]
+    assert moved.files("caption", "val") == ["corpus/caption/val.json"]
+    assert moved.files("chat", "train") == ["corpus/chat.json"]
+    assert moved.image_folder("bbox") == "corpus/bbox"
+    assert moved.image_folder("chat") == "corpus"
+    assert moved.folder == Path("out/small")
+
+
+def test_micro_batches_over_the_devices_make_the_global_batch():
+    gpus = {"preparation": {"gpus": 2}, "final": {"gpus": 4, "nodes": 2}}
+    of = experiment(training={"global_batch_size": 128, "micro_batch_size": 8}, resources=gpus)
+    assert of.accumulation_steps("mini") * 8 * 2 == 128
+    assert of.accumulation_steps("visatb") * 8 * 4 * 2 == 128
+    on_cpu = experiment(training={"micro_batch_size": 8}, resources={"final": {"gpus": 0}})
+    assert on_cpu.accumulation_steps("ew") == 16
+
+
+def test_two_tasks_are_enough():
+    two = experiment(tasks={"a": task("a"), "b": task("b")})
+    assert [run.name for run in two.preparation_runs] == ["mini", "plus-a", "plus-b"]
