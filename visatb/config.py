@@ -71,7 +71,11 @@ class SplitFiles(Section):
 
 def _each_split(value: object) -> object:
     """Let ``folder/{split}.json`` stand for the three files of a task."""
-    return {split: value.replace("{split}", split) for split in SPLITS} if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if "{split}" not in value:
+        raise ValueError("one path for train, val and test needs {split} in it")
+    return {split: value.replace("{split}", split) for split in SPLITS}
 
 
 class TaskConfig(Section):

@@ -110,9 +110,10 @@ def _groups(config: Config) -> Iterator[str]:
         if count > 1:
             yield f"groups: '{task}' is named {count} times; a task belongs to one group"
     singles = [task for task in config.tasks if task not in members and task not in config.groups]
-    for name, count in Counter(map(str.casefold, [*config.groups, *singles])).items():
-        if count > 1:
-            yield f"groups: '{name}' differs from another group or task only in case; rename one"
+    count_of = Counter(map(str.casefold, [*config.groups, *singles]))
+    for group in config.groups:
+        if count_of[group.casefold()] > 1:
+            yield f"groups.{group}: differs from another group or task only in case; rename one"
     number = len(config.groups) + len(singles)
     if number < 2:
         yield f"tasks: {number or 'no'} task or group to balance; balancing needs at least two"
@@ -184,13 +185,15 @@ def _given_weights(config: Config) -> Iterator[str]:
 
 def _batches(config: Config) -> Iterator[str]:
     training = config.training
+    kinds: dict[int, list[str]] = {}
     for kind in ("preparation", "final"):
         wanted = getattr(config.resources, kind)
-        devices = wanted.nodes * max(1, wanted.gpus)
+        kinds.setdefault(wanted.nodes * max(1, wanted.gpus), []).append(f"resources.{kind}")
+    for devices, named in kinds.items():
         if training.global_batch_size % (training.micro_batch_size * devices):
             yield (
                 f"training.global_batch_size: {training.global_batch_size} is no multiple of micro_batch_size "
-                f"({training.micro_batch_size}) x {devices} device(s) of resources.{kind}; change one of them"
+                f"({training.micro_batch_size}) x {devices} device(s) of {' and '.join(named)}; change one of them"
             )
 
 

@@ -98,7 +98,7 @@ def _words(schema: type[BaseModel], path: Path, mistake: Any) -> str:
         return f"expected {context['expected']}; found {found(value)}{_nearest_choice(context['expected'], value)}"
     if kind in BOUNDS:
         words, bound = BOUNDS[kind]
-        return f"must be {words} {context[bound]:g}; found {found(value)}"
+        return f"must be {words} {context[bound]:.10g}; found {found(value)}"
     if kind == "too_short":
         return f"is empty; {_description(schema, path)}"
     expected = "a whole number" if kind == "int_from_float" else EXPECTED.get(kind.split("_")[0], mistake["msg"])

@@ -38,8 +38,8 @@ def look(thing: Thing) -> str:
 
 
 def place(thing: Thing) -> str:
-    """Return the cell of an object, as ``row 2, column 3``, counted from 1."""
-    return f"row {thing.row + 1}, column {thing.column + 1}"
+    """Return the cell of an object as in a spreadsheet: ``B3`` is the second column of the third row."""
+    return f"{'ABCD'[thing.column]}{thing.row + 1}"
 
 
 def box_text(thing: Thing) -> str:
@@ -66,7 +66,7 @@ def _vqa(rng: random.Random) -> tuple[Picture, str, str]:
     if named.count(getattr(thing, given)) == 1 and rng.random() < 0.5:
         subject = f"the {thing.kind}" if given == "kind" else f"the {thing.color} object"
     else:
-        subject = f"the object in {place(thing)}"
+        subject = f"the object in cell {place(thing)}"
     return scene, f"What {'shape' if asked == 'kind' else asked} is {subject}?", getattr(thing, asked)
 
 
@@ -139,7 +139,7 @@ def _ocr(rng: random.Random) -> tuple[Picture, str, str]:
 def _region(rng: random.Random) -> tuple[Picture, str, str]:
     scene = random_scene(rng, framed=True)
     assert scene.framed is not None
-    return scene, f"Look at the white frame. {REGION}", f"a {look(scene.framed)} in {place(scene.framed)}"
+    return scene, f"Look at the white frame. {REGION}", f"a {look(scene.framed)} in cell {place(scene.framed)}"
 
 
 def _bbox(rng: random.Random) -> tuple[Picture, str, str]:

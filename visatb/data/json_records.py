@@ -75,8 +75,9 @@ def _list_items(path: Path, text: str, start: int) -> Iterator[tuple[str, int, A
             at = _after_blanks(text, at + 1)
     if text[at : at + 1] != "]":
         raise json.JSONDecodeError("expected ',' or ']' after a record", text, at)
-    if _after_blanks(text, at + 1) != len(text):
-        raise json.JSONDecodeError("there is more after the end of the list", text, at + 1)
+    after = _after_blanks(text, at + 1)
+    if after != len(text):
+        raise json.JSONDecodeError("there is more after the end of the list", text, after)
 
 
 def _after_blanks(text: str, at: int) -> int:
