@@ -1,7 +1,6 @@
 """Reading people's LLaVA-format files: every record is checked, and every bad one is reported with its reason."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from PIL import Image
 
 from visatb.data.json_records import placed_records
 from visatb.errors import VisatbError, bullet_list
+from visatb.evaluation.metrics import parse_box
 from visatb.progress import Progress
 
 TURN = pa.struct([("from", pa.string()), ("value", pa.string())])
@@ -24,8 +24,6 @@ RECORD_SCHEMA = pa.schema(
         ("truths", pa.list_(pa.string())),
     ]
 )
-NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-BOX = re.compile(rf"\[\s*{NUMBER.pattern}(?:\s*,\s*{NUMBER.pattern}){{3}}\s*\]")
 BOX_METRICS = {"IoU", "mean_IoU"}
 SPEAKERS = ("human", "gpt")
 SHOWN_OFFENDERS = 5
@@ -243,12 +241,10 @@ def _encodable(text: str) -> str:
 
 
 def _check_boxes(turns: Sequence[dict[str, str]], truths: Sequence[str]) -> None:
-    for text in [turn["value"] for turn in turns if turn["from"] == "gpt"] + list(truths):
-        numbers = [float(number) for number in NUMBER.findall(text)]
-        if not BOX.fullmatch(text.strip()) or not (
-            0 <= numbers[0] <= numbers[2] <= 1 and 0 <= numbers[1] <= numbers[3] <= 1
-        ):
-            raise BadRecordError("box", f"the answer '{text.strip()}' is no box [x1, y1, x2, y2] within 0-1")
+    for text in [turn["value"].strip() for turn in turns if turn["from"] == "gpt"] + [text.strip() for text in truths]:
+        box = parse_box(text) if text.startswith("[") and text.endswith("]") else None
+        if box is None or min(box) < 0 or max(box) > 1:
+            raise BadRecordError("box", f"the answer '{text}' is no box [x1, y1, x2, y2] within 0-1")
 
 
 def _kind(value: object) -> str:

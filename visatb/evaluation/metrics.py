@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from visatb.errors import VisatbError
 from visatb.evaluation.metric_names import METRIC_NAMES
 
 Values = NDArray[np.float64]
-BOX = re.compile(r"\[([^\[\]]*)\]")
+BOX = re.compile(r"\[([^\[\]_]*)\]")
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,19 @@ def mean_iou(predictions: Sequence[str], truths: Sequence[Sequence[str]]) -> Sam
 
 
 def cider(predictions: Sequence[str], truths: Sequence[Sequence[str]]) -> SampleScores:
-    """CIDEr-D of pycocoevalcap, up to 10, on words split at white space, as in the authors' code."""
+    """CIDEr-D of pycocoevalcap, up to 10, on words split at white space, as in the authors' code.
+
+    Words count by how few samples' truths hold them, so that a set of one sample always scores 0.
+
+    Raises:
+        VisatbError: no truth holds a word.
+    """
     from pycocoevalcap.cider.cider import Cider
 
     references = {index: [_one_line(text) for text in texts] for index, texts in enumerate(truths)}
     answers = {index: [_one_line(text)] for index, text in enumerate(predictions)}
+    if not any(chain.from_iterable(references.values())):
+        raise VisatbError("none of the true answers holds a word; CIDEr cannot score this task")
     _, values = Cider().compute_score(references, answers)
     return _mean_of(np.asarray(values, dtype=np.float64))
 

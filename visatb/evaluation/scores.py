@@ -59,9 +59,12 @@ def tidy_scores(files: Iterable[tuple[str, str, str, str | Path]]) -> pd.DataFra
     for run, split, task, file in files:
         table = read_parquet(file).to_pandas()
         for metric, part in table.groupby("metric", sort=False):
-            value, stderr = ratio_of_sums(part["numerator"].to_numpy(), part["denominator"].to_numpy())
-            if not np.isfinite(value):
-                raise VisatbError(f"{file}: {metric} cannot be computed, its denominators sum to 0")
+            numerators, denominators = part["numerator"].to_numpy(), part["denominator"].to_numpy()
+            if not (np.isfinite(numerators).all() and 0 < denominators.sum() < np.inf):
+                raise VisatbError(
+                    f"{file}: {metric} cannot be computed, its denominators sum to {denominators.sum():g}"
+                )
+            value, stderr = ratio_of_sums(numerators, denominators)
             invalid, truncated = int((~part["valid"]).sum()), int(part["truncated"].sum())
             rows.append((run, split, task, metric, value, stderr, len(part), invalid, truncated))
     columns = ["run", "split", "task", "metric", "value", "stderr", "n", "invalid", "truncated"]
