@@ -83,6 +83,6 @@ rule compute_weights:
         ),
     shell:
         "{PYTHON} {SCRIPTS}/compute_weights.py --scores {params.scores:q} {params.balanced} {params.options}"
-        " --contributions {output.contributions:q}"
-        " --contributions-intervals {output.contributions_intervals:q}"
-        " --difficulty {output.difficulty:q} --weights {output.weights:q} > {log:q} 2>&1"
+        " --contributions-table {output.contributions:q}"
+        " --contributions_intervals-table {output.contributions_intervals:q}"
+        " --difficulty-table {output.difficulty:q} --weights-table {output.weights:q} > {log:q} 2>&1"

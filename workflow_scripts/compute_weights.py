@@ -7,6 +7,8 @@ from visatb.errors import friendly_exit
 from visatb.files import write_table
 from visatb.weights import measure_weights, validation_samples
 
+TABLES = ("contributions", "contributions_intervals", "difficulty", "weights")
+
 
 @friendly_exit
 def main() -> None:
@@ -16,14 +18,14 @@ def main() -> None:
     parser.add_argument("--fixed", type=named_number, nargs="*", default=[], metavar="TASK=WEIGHT")
     parser.add_argument("--bootstrap", type=int, default=2000, help="draws behind the 95 %% intervals")
     parser.add_argument("--seed", type=int, default=0, help="of these draws")
-    for table in ("contributions", "contributions-intervals", "difficulty", "weights"):
-        parser.add_argument(f"--{table}", required=True, help=f"{table.replace('-', '_')}.tsv", dest=table)
+    for table in TABLES:
+        parser.add_argument(f"--{table}-table", required=True, metavar="FILE", help=f"{table}.tsv")
     args = parser.parse_args()
     settings, members = balance_settings(args), groups(args.group)
     samples = validation_samples(args.scores, args.column, members, settings)
     tables = measure_weights(samples, args.column, members, settings, dict(args.fixed), args.bootstrap, args.seed)
-    for table in ("contributions", "contributions-intervals", "difficulty", "weights"):
-        write_table(getattr(args, table), getattr(tables, table.replace("-", "_")))
+    for table in TABLES:
+        write_table(getattr(args, f"{table}_table"), getattr(tables, table))
 
 
 if __name__ == "__main__":
