@@ -9,6 +9,7 @@ from data_examples import Record, picture, record, write_list
 
 from visatb.data.records import read_split
 from visatb.errors import VisatbError
+from visatb.training.weighting import weights_of
 
 GOOD = record("good")
 TURNS = GOOD["conversations"]
@@ -161,3 +162,14 @@ def test_a_file_of_windows_reads_as_any_other(images: Path):
     file = images.parent / "x.jsonl"
     file.write_bytes(b"\xef\xbb\xbf" + json.dumps(GOOD).encode() + b"\r\n")
     assert len(read_split("vqa", "train", [file], images)[0]) == 1
+
+
+def test_weights_without_a_task_are_refused():
+    with pytest.raises(VisatbError) as error:
+        weights_of(["vqa", "gqa", "ocr"], {"gqa": 1.0}, "weights.tsv")
+    assert [part in str(error.value) for part in ("weights.tsv", "'vqa'", "'ocr'", "'gqa'")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
