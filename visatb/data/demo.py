@@ -160,8 +160,8 @@ _TASKS: dict[str, Callable[[random.Random], tuple[Picture, str, str]]] = {
 DEMO_TASKS = tuple(_TASKS)
 
 
-def demo_sample(seed: int, task: str, split: str, number: int) -> tuple[Image.Image, dict[str, Any]]:
-    """Return one picture (64x64, RGB) and its LLaVA record with the keys id, image, conversations and task.
+def demo_exchange(seed: int, task: str, split: str, number: int) -> tuple[Picture, str, str]:
+    """Return the picture, the question with its response format, and the answer of one sample.
 
     Raises `VisatbError` for a task that is not in `DEMO_TASKS` or a split that is not train, val or test.
     """
@@ -174,6 +174,15 @@ def demo_sample(seed: int, task: str, split: str, number: int) -> tuple[Image.Im
     picture, question, answer = _TASKS[task](rng)
     if task in ("vqa", "gqa", "chart", "ocr"):
         question = f"{question}\n{SHORT_ANSWER}"
+    return picture, question, answer
+
+
+def demo_sample(seed: int, task: str, split: str, number: int) -> tuple[Image.Image, dict[str, Any]]:
+    """Return one picture (64x64, RGB) and its LLaVA record with the keys id, image, conversations and task.
+
+    Raises `VisatbError` as `demo_exchange` does.
+    """
+    picture, question, answer = demo_exchange(seed, task, split, number)
     name = f"{task}-{split}-{number:06d}"
     conversations = [
         {"from": "human", "value": f"<image>\n{question}"},
@@ -183,24 +192,28 @@ def demo_sample(seed: int, task: str, split: str, number: int) -> tuple[Image.Im
     return draw(picture), record
 
 
-def alt_text(rng: random.Random) -> tuple[Picture, str]:
-    """Return a picture and the kind of text found beside it on a web page: what is there, no instruction.
+def alt_text(rng: random.Random) -> tuple[Picture, str, str]:
+    """Return a picture, the beginning of a text about it (often empty) and the rest of that text.
 
-    This is what the tiny models' base is aligned on, as LLaVA's projector is on captions from the web.
+    It is the kind of text found beside pictures, without any instruction. This is what the tiny models' base is
+    aligned on, as LLaVA's projector is on captions from the web.
     """
     draw_picture = rng.choices((random_scene, random_chart, random_number), weights=(6, 2, 2))[0]
     if draw_picture is random_scene:
-        return _scene_alt_text(rng)
-    picture = draw_picture(rng)
-    if draw_picture is random_number:
-        return picture, "".join(thing.kind for thing in picture.things)
-    return picture, "; ".join(f"{bar.color} bar: {bar_value(bar)}" for bar in picture.things)
+        picture, pairs = _scene_facts(rng)
+    else:
+        picture = draw_picture(rng)
+        pairs = [(f"{bar.color} bar", str(bar_value(bar))) for bar in picture.things if bar.kind == "bar"]
+    if not pairs:
+        return picture, "", "".join(thing.kind for thing in picture.things)
+    rng.shuffle(pairs)
+    text = "; ".join(f"{key}: {value}" for key, value in pairs)
+    beginning = pairs[0][0] if rng.random() < 0.5 else ""
+    return picture, beginning, text.removeprefix(beginning).removeprefix(": ")
 
 
-def _scene_alt_text(rng: random.Random) -> tuple[Picture, str]:
+def _scene_facts(rng: random.Random) -> tuple[Picture, list[tuple[str, str]]]:
     picture = random_scene(rng, framed=rng.random() < 0.2)
     where = box_text if rng.random() < 0.15 else place
-    pairs = [(where(thing), f"a {look(thing)}") for thing in rng.sample(picture.things, len(picture.things))]
-    if rng.random() < 0.5:
-        pairs = [(what, spot) for spot, what in pairs]
-    return picture, "; ".join(f"{first}: {second}" for first, second in pairs)
+    pairs = [(where(thing), f"a {look(thing)}") for thing in picture.things]
+    return picture, [(what, spot) for spot, what in pairs] if rng.random() < 0.5 else pairs

@@ -20,6 +20,7 @@ from transformers import PreTrainedModel, ProcessorMixin, get_cosine_schedule_wi
 
 from visatb.data.demo import alt_text
 from visatb.data.scenes import GRID, draw, random_chart, random_number, random_scene
+from visatb.errors import VisatbError
 from visatb.files import atomic_path
 from visatb.training.collator import IGNORED, Collator, Sample
 from visatb.training.models import freeze, load_model, load_processor
@@ -68,6 +69,8 @@ def pretrain_alignment(
     Raises:
         VisatbError: ``vision`` is no folder of a known model family.
     """
+    if not Path(vision).is_dir():
+        raise VisatbError(f"{vision}: no such folder; it is written by pretrain_vision")
     processor = load_processor(vision)
     model = load_model(vision, torch.float32, attention="eager")
     freeze(model, ("vision_tower",))
@@ -140,8 +143,8 @@ def _report_accuracy(model: PreTrainedModel, heads: nn.Linear, batch: Batch) -> 
 
 
 def _alt_text_sample(seed: int, number: int) -> Sample:
-    picture, text = alt_text(random.Random(f"{seed}/alignment/{number}"))
-    turns = [{"from": "human", "value": "<image>"}, {"from": "gpt", "value": text}]
+    picture, beginning, rest = alt_text(random.Random(f"{seed}/alignment/{number}"))
+    turns = [{"from": "human", "value": f"<image>\n{beginning}"}, {"from": "gpt", "value": rest}]
     return {"conversations": turns, "image": draw(picture), "task": "alt_text"}
 
 

@@ -24,7 +24,7 @@ from transformers import (
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from visatb.data.demo import DEMO_TASKS, alt_text, demo_sample
+from visatb.data.demo import DEMO_TASKS, alt_text, demo_exchange
 from visatb.data.scenes import CELL, SIDE
 from visatb.training.models import Qwen2VLProcessor, known_family, read_template
 
@@ -36,8 +36,8 @@ MAX_LENGTH = 512
 # The scale of the first weights, far above the usual 0.02: so narrow a model does not get going with less.
 INITIAL_SCALE = 0.1
 INITIAL_POSITION_SCALE = 0.3
-# A word, a coordinate and a digit are one token each, with or without the space before them.
-WORDS = r" ?\d+\.\d+| ?[A-Za-z]+| ?\d| ?[^\sA-Za-z\d]|\s+"
+# A coordinate, a cell, a word and a digit are one token each, with or without the space before them.
+WORDS = r" ?\d+\.\d+| ?[A-D]\d| ?[A-Za-z]+| ?\d| ?[^\sA-Za-z\d]|\s+"
 LLAVA_TOKENS = {"eos_token": "</s>", "pad_token": "<pad>"}
 QWEN_TOKENS = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
 QWEN_MARKS = {
@@ -96,10 +96,9 @@ def _texts(template: str) -> Iterator[str]:
     yield template
     rng = random.Random("tokenizer")
     for number in range(1000):
-        yield alt_text(rng)[1]
+        yield ": ".join(alt_text(rng)[1:])
         for task in DEMO_TASKS:
-            _, record = demo_sample(0, task, "train", number)
-            question, answer = (turn["value"] for turn in record["conversations"])
+            _, question, answer = demo_exchange(0, task, "train", number)
             yield f"USER: {question} ASSISTANT: {answer}"
             yield answer
 
