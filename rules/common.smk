@@ -12,10 +12,13 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     [workflow.basedir, *filter(None, [os.environ.get("PYTHONPATH")])]
 )
 
+from visatb.config_loading import read_yaml
 from visatb.errors import VisatbError
 from visatb.experiment import Experiment
 
 try:
+    for file in workflow.overwrite_configfiles or workflow.configfiles:
+        read_yaml(file)  # names the line of a key given twice, which Snakemake lets pass
     EXPERIMENT = Experiment.from_values(config, "the config")
 except VisatbError as mistake:
     raise WorkflowError(str(mistake)) from None

@@ -53,10 +53,30 @@ rule check_data:
             split=w.split,
             image_folder=EXPERIMENT.image_folder(w.task),
             tolerated=EXPERIMENT.config.on_bad_records,
+            metrics=EXPERIMENT.tasks[w.task].metrics if w.task in EXPERIMENT.tasks else None,
         ),
     shell:
-        "{PYTHON} {SCRIPTS}/check_data.py {params.options} --files {input.files:q}"
+        "VISATB_PROGRESS_FD=3 {PYTHON} {SCRIPTS}/check_data.py {params.options} --files {input.files:q}"
         " --output {output.records:q} --report {output.report:q} 3>&2 > {log:q} 2>&1"
+
+
+rule collect_data_report:
+    input:
+        [f"<results>/records/{task}/{split}.report.json" for task, split in EXPERIMENT.splits],
+    output:
+        report("<results>/data_report.tsv", caption="../report/data_report.rst", category="1 Plan"),
+    log:
+        "<results>/logs/collect_data_report.log",
+    benchmark:
+        "<results>/benchmarks/collect_data_report.tsv"
+    priority: 50
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../envs/evaluate.yaml"
+    shell:
+        "{PYTHON} {SCRIPTS}/collect_data_report.py --reports {input:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule plan:
@@ -91,8 +111,8 @@ rule build_mixture:
             f"<results>/records/{task}/train.parquet"
             for task in EXPERIMENT.runs[w.run].mixture
         ],
-        # Made first, so that every split of every task is checked; its own changes concern no training.
-        plan=ancient("<results>/plan.tsv"),
+        # So that every split of every task is checked before anything is trained.
+        checked="<results>/data_report.tsv",
     output:
         "<results>/mixtures/{run}.parquet",
     log:

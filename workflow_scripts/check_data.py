@@ -16,11 +16,12 @@ def main() -> None:
     parser.add_argument("--files", nargs="+", required=True, help="LLaVA-format JSON or JSON lines")
     parser.add_argument("--image-folder", required=True, help="what image paths are relative to")
     parser.add_argument("--tolerated", type=float, default=0.0, help="share of bad records that may be left out")
+    parser.add_argument("--metrics", nargs="*", default=[], help="of the task; IoU wants boxes as truths")
     parser.add_argument("--output", required=True, help="records, Parquet")
     parser.add_argument("--report", required=True, help="what was found, JSON")
     arguments = parser.parse_args()
     records, report = read_split(
-        arguments.task, arguments.split, arguments.files, arguments.image_folder, arguments.tolerated
+        arguments.task, arguments.split, arguments.files, arguments.image_folder, arguments.tolerated, arguments.metrics
     )
     write_parquet(arguments.output, records)
     write_json(arguments.report, report.as_json())
