@@ -1,5 +1,6 @@
 """Answers of a model to the samples of a split: batched, greedy, resumable."""
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,14 +68,18 @@ def predict(
 ) -> None:
     """Answer the questions of every task and write one Parquet file a task (`PREDICTION_SCHEMA`).
 
-    Answers are saved shard by shard in ``shard_folder`` under a fingerprint of the model, the records and the
-    settings, so that a killed prediction goes on with the first shard that is missing.
+    Answers are saved shard by shard in ``shard_folder/<task>/<split>/``, the split being the records file's name,
+    under a fingerprint of the model, the records and the settings, so that a killed prediction goes on with the
+    first shard that is missing. Shards of other fingerprints are removed once the answers are complete.
+
+    Raises:
+        VisatbError: naming an image that is missing or broken.
     """
     digest = folder_digest(model_folder)
     answering = _Answering(model_folder, generation)
     for task in questions:
         records = read_parquet(task.records)
-        folder = Path(shard_folder) / _shard_key(digest, task, generation)
+        folder = Path(shard_folder) / task.task / Path(task.records).stem / _shard_key(digest, task, generation)
         progress = Progress(run, f"answers {task.task}", len(records))
         parts = []
         for start, size in _shards(len(records), generation.shard_size):
@@ -86,6 +91,7 @@ def predict(
             parts.append(read_parquet(shard))
             progress.at(start + size)
         write_parquet(outputs[task.task], pa.concat_tables(parts))
+        _remove_older_answers(folder)
 
 
 def _shards(samples: int, size: int) -> Iterator[tuple[int, int]]:
@@ -101,7 +107,13 @@ def _shard_key(model_digest: str, task: Questions, generation: Generation) -> st
         "precision": generation.precision,
         "shard_size": generation.shard_size,
     }
-    return f"{task.task}-{fingerprint(settings)}"
+    return fingerprint(settings)
+
+
+def _remove_older_answers(folder: Path) -> None:
+    for other in folder.parent.iterdir():
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 class _Answering:

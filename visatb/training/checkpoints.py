@@ -30,33 +30,39 @@ def file_digest(path: str | Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def folder_digest(folder: str | Path, hash_below: int = 100_000_000) -> str:
-    """Return a digest of a model folder, from each file's name and content (from ``hash_below`` bytes on: its size)."""
+def folder_digest(folder: str | Path) -> str:
+    """Return a digest of a model folder, from each file's name and whole content.
+
+    The size does not stand for the content: models of one architecture are all of one size.
+    """
     files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
     if not files:
         raise VisatbError(f"{folder}: expected a model folder, found nothing")
-    parts = [(str(path.relative_to(folder)), _content(path, hash_below)) for path in files]
+    parts = [(str(path.relative_to(folder)), file_digest(path)) for path in files]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _content(path: Path, hash_below: int) -> str:
-    size = path.stat().st_size
-    return file_digest(path) if size < hash_below else f"{size} bytes"
-
-
 class Checkpoints:
-    """The checkpoints of one training, described by ``description`` (JSON values)."""
+    """The checkpoints of one training, described by ``description`` (JSON values).
 
-    def __init__(self, root: str | Path, description: Mapping[str, Any]) -> None:
+    Step checkpoints lie in a folder named ``layout``: one that is cut up for so and so many processes serves no others.
+    """
+
+    def __init__(self, root: str | Path, description: Mapping[str, Any], layout: str = "whole") -> None:
         self.root = Path(root)
         self.description = dict(description)
         self.folder = self.root / fingerprint(description)
+        self.steps = self.folder / layout
         self.finished_model = self.folder / "finished"
 
     def open(self) -> None:
         """Make the folder and write into it what was trained."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.steps.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / DESCRIPTION, self.description)
+
+    def is_finished(self) -> bool:
+        """Tell whether the training had ended and its model is still whole."""
+        return is_intact(self.finished_model)
 
     def others(self) -> Iterator[str]:
         """Say of each folder of another training what differs there."""
@@ -75,7 +81,7 @@ class Checkpoints:
 
     def all(self) -> list[Path]:
         """Return the folders of the step checkpoints, newest first."""
-        found = [p for p in self.folder.glob("checkpoint-*") if p.name.removeprefix("checkpoint-").isdigit()]
+        found = [p for p in self.steps.glob("checkpoint-*") if p.name.removeprefix("checkpoint-").isdigit()]
         return sorted(found, key=lambda path: int(path.name.removeprefix("checkpoint-")), reverse=True)
 
     def newest_intact(self) -> Path | None:
@@ -89,17 +95,29 @@ class Checkpoints:
             shutil.rmtree(path)
         return broken
 
-    def finish(self, saved: Path) -> None:
-        """Take ``saved``, a whole model folder beside the checkpoints, as the result; drop what is no longer needed."""
-        os.replace(saved, self.finished_model)
-        for path in self.all():
+    def keep_newest(self, number: int) -> None:
+        """Mark the newest checkpoint as whole and only then remove all but ``number`` of them."""
+        kept, old = self.all()[:number], self.all()[number:]
+        mark_complete(kept[0])
+        for path in old:
             shutil.rmtree(path)
+
+    def finish(self, saved: Path) -> None:
+        """Take ``saved``, a model folder beside the checkpoints, as the result; drop what is no longer needed."""
+        mark_complete(saved)
+        if self.finished_model.exists():
+            shutil.rmtree(self.finished_model)
+        os.replace(saved, self.finished_model)
+        for path in self.folder.glob("*/"):
+            if path != self.finished_model:
+                shutil.rmtree(path)
         self.remove_others()
 
     def publish(self, destination: str | Path) -> None:
         """Make ``destination`` the finished model, by hard links where the file system has them."""
         with atomic_path(destination) as temporary:
-            shutil.copytree(self.finished_model, temporary, copy_function=_link_or_copy)
+            ignore = shutil.ignore_patterns(MARKER)
+            shutil.copytree(self.finished_model, temporary, copy_function=_link_or_copy, ignore=ignore)
 
 
 def mark_complete(checkpoint: str | Path) -> None:

@@ -11,7 +11,10 @@ from transformers import ProcessorMixin
 from visatb.errors import VisatbError
 
 IGNORED = -100
+NO_TASK = -1
+IMAGE_MARK = "<image>"
 ROLES = {"human": "user", "gpt": "assistant", "system": "system"}
+BLANK_SIDE = 64
 
 
 class Sample(TypedDict):
@@ -33,18 +36,23 @@ def open_image(image: Image.Image | str | Path) -> Image.Image:
     try:
         with Image.open(image) as opened:
             return opened.convert("RGB")
-    except (OSError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow's decoders raise what they like
         raise VisatbError(f"{image}: cannot be opened as an image ({error})") from error
 
 
 def chat_messages(conversations: Sequence[dict[str, str]], image: Image.Image | None) -> list[dict[str, Any]]:
-    """Return LLaVA-format turns as chat-template messages, the image before the text of the first human turn."""
+    """Return LLaVA-format turns as chat-template messages.
+
+    The image comes before the text of the human turn that says ``<image>``, or of the first one if none does.
+    """
+    human = [number for number, turn in enumerate(conversations) if turn["from"] == "human"]
+    marked = [number for number in human if IMAGE_MARK in conversations[number]["value"]]
+    with_image = next(iter(marked or human), None) if image is not None else None
     messages = []
-    for turn in conversations:
-        content: list[dict[str, Any]] = [{"type": "text", "text": turn["value"].replace("<image>", "").strip()}]
-        if image is not None and turn["from"] == "human":
+    for number, turn in enumerate(conversations):
+        content: list[dict[str, Any]] = [{"type": "text", "text": turn["value"].replace(IMAGE_MARK, "").strip()}]
+        if number == with_image:
             content.insert(0, {"type": "image", "image": image})
-            image = None
         messages.append({"role": ROLES[turn["from"]], "content": content})
     return messages
 
@@ -54,18 +62,33 @@ class Collator:
 
     The batch holds ``input_ids``, ``attention_mask``, the model's image inputs, ``labels`` (``IGNORED`` outside the
     assistant's answers and their end-of-turn tokens) and ``task_ids``, the last two of shape [samples, tokens].
+    With ``always_an_image`` a micro-batch of texts alone gets one more row, a blank image of which nothing is
+    supervised and whose task is ``NO_TASK``: ranks that share gradients or parameters must all use the vision tower.
     """
 
-    def __init__(self, processor: ProcessorMixin, tasks: Sequence[str], max_length: int) -> None:
+    def __init__(
+        self, processor: ProcessorMixin, tasks: Sequence[str], max_length: int, always_an_image: bool = False
+    ) -> None:
         self._processor = processor
-        self._task_ids = {task: number for number, task in enumerate(tasks)}
+        self._tasks = list(tasks)
         self._max_length = max_length
+        self._always_an_image = always_an_image
 
     def __call__(self, samples: Sequence[Sample]) -> dict[str, torch.Tensor]:
-        """Return the batch of ``samples``."""
+        """Return the batch of ``samples``.
+
+        Raises:
+            VisatbError: an image cannot be opened or does not fit into ``max_length`` tokens, or a text holds the
+                model's own image token.
+        """
+        messages = [self._messages(sample) for sample in samples]
+        task_ids = [self._tasks.index(sample["task"]) for sample in samples]
+        if self._always_an_image and all(sample["image"] is None for sample in samples):
+            messages.append(chat_messages([{"from": "human", "value": ""}], _blank_image()))
+            task_ids.append(NO_TASK)
         batch = dict(
             self._processor.apply_chat_template(
-                [_messages(sample) for sample in samples],
+                messages,
                 tokenize=True,
                 return_dict=True,
                 return_assistant_tokens_mask=True,
@@ -75,18 +98,44 @@ class Collator:
         )
         supervised = torch.as_tensor(batch.pop("assistant_masks")).bool() & batch["attention_mask"].bool()
         batch["labels"] = batch["input_ids"].masked_fill(~supervised, IGNORED)
-        task_ids = torch.tensor([self._task_ids[sample["task"]] for sample in samples])
-        batch["task_ids"] = task_ids[:, None].expand_as(batch["labels"]).contiguous()
+        batch["task_ids"] = torch.tensor(task_ids)[:, None].expand_as(batch["labels"]).contiguous()
         return self._cut(batch)
 
+    def _messages(self, sample: Sample) -> list[dict[str, Any]]:
+        image = sample["image"]
+        messages = chat_messages(sample["conversations"], None if image is None else open_image(image))
+        token = self._processor.image_token
+        texts = (part["text"] for message in messages for part in message["content"] if part["type"] == "text")
+        for text in texts:
+            if token in text:
+                raise VisatbError(
+                    f"task '{sample['task']}': the text {text[:80]!r} holds {token}, by which the model marks an "
+                    "image; take it out of the records"
+                )
+        return messages
+
     def _cut(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        width = batch["input_ids"].shape[1]
-        if width <= self._max_length:
+        tokens = batch["input_ids"]
+        if tokens.shape[1] <= self._max_length:
             return batch
-        per_token = {key for key, value in batch.items() if value.dim() == 2 and value.shape[1] == width}
+        self._refuse_cut_images(batch)
+        # Image inputs are no whole numbers: their shape may be that of the tokens by chance.
+        per_token = {
+            key for key, value in batch.items() if value.shape == tokens.shape and not value.is_floating_point()
+        }
         return {key: value[:, : self._max_length] if key in per_token else value for key, value in batch.items()}
 
+    def _refuse_cut_images(self, batch: dict[str, torch.Tensor]) -> None:
+        of_image = batch["input_ids"] == self._processor.image_token_id
+        for row in of_image[:, self._max_length :].any(dim=1).nonzero().flatten().tolist():
+            needed = int(of_image[row].nonzero().max()) + 1
+            task_id = int(batch["task_ids"][row, 0])
+            where = "a blank image" if task_id == NO_TASK else f"task '{self._tasks[task_id]}'"
+            raise VisatbError(
+                f"{where}: the image of a sample ends at token {needed}, but max_length is {self._max_length}; "
+                "raise max_length, or shorten the text before the image"
+            )
 
-def _messages(sample: Sample) -> list[dict[str, Any]]:
-    image = sample["image"]
-    return chat_messages(sample["conversations"], None if image is None else open_image(image))
+
+def _blank_image() -> Image.Image:
+    return Image.new("RGB", (BLANK_SIDE, BLANK_SIDE), (127, 127, 127))

@@ -1,6 +1,7 @@
 """One training from its mixture to its model: set up, go on from the last checkpoint, train, publish."""
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from transformers.utils.logging import disable_progress_bar
 from visatb.errors import VisatbError
 from visatb.files import read_parquet
 from visatb.progress import say
-from visatb.training.checkpoints import Checkpoints, file_digest, folder_digest, mark_complete
+from visatb.training.checkpoints import Checkpoints, file_digest, folder_digest
 from visatb.training.collator import Collator, Sample
 from visatb.training.history import History
 from visatb.training.models import freeze, load_model, load_processor
@@ -72,11 +73,15 @@ class MixtureDataset(Dataset[Sample]):
 
 
 class _CheckpointingTrainer(VitwTrainer):
+    def __init__(self, *args: Any, checkpoints: Checkpoints, keep: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._checkpoints, self._keep = checkpoints, keep
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
         self.accelerator.wait_for_everyone()
         if self.is_world_process_zero():
-            mark_complete(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+            self._checkpoints.keep_newest(self._keep)
 
 
 def fit(
@@ -110,15 +115,18 @@ def fit(
     table = read_parquet(mixture)
     tasks = sorted(set(table["task"].to_pylist()))
     lambdas = weights_of(tasks, weights or dict.fromkeys(tasks, 1.0), "weights")
-    checkpoints = Checkpoints(Path(folder) / "checkpoints", _description(mixture, base, recipe, tasks, lambdas))
-    if checkpoints.finished_model.is_dir():
-        say(f"[{run}] was trained before with the same inputs: nothing to train")
-        checkpoints.publish(output)
+    description = _description(mixture, base, recipe, tasks, lambdas)
+    checkpoints = Checkpoints(Path(folder) / "checkpoints", description, _layout(machine))
+    if checkpoints.is_finished():
+        if is_first_process():
+            say(f"[{run}] was trained before with the same inputs: nothing to train")
+            checkpoints.publish(output)
         return
     checkpoints.open()
-    disable_progress_bar()
+    _prepare_libraries(machine)
     trainer = _trainer(run, table, tasks, FixedWeights(lambdas), base, recipe, machine, Path(folder), checkpoints)
     trainer.train(resume_from_checkpoint=_resume_point(run, trainer, checkpoints))
+    _say_what_was_silent(run, trainer, recipe)
     _finish(trainer, checkpoints, output)
 
 
@@ -129,6 +137,31 @@ def _description(mixture: str | Path, base: str, recipe: Recipe, tasks: Sequence
         "weights": dict(zip(tasks, weights.tolist(), strict=True)),
         **{key: list(value) if isinstance(value, tuple) else value for key, value in asdict(recipe).items()},
     }
+
+
+def _layout(machine: Machine) -> str:
+    """Name what a step checkpoint fits: DeepSpeed cuts it up by its config and the number of processes."""
+    if machine.deepspeed is None:
+        return "whole"
+    return f"{Path(machine.deepspeed).stem}-{file_digest(machine.deepspeed)[:8]}-{world_size()}"
+
+
+def _prepare_libraries(machine: Machine) -> None:
+    disable_progress_bar()
+    if machine.deepspeed and machine.gpus == 0:
+        import deepspeed.comm  # noqa: F401
+
+        # Its shared-memory operator would be compiled; gloo does without.
+        sys.modules["deepspeed.comm.torch"].build_shm_op = lambda: None  # type: ignore[attr-defined]
+
+
+def _say_what_was_silent(run: str, trainer: VitwTrainer, recipe: Recipe) -> None:
+    silent = trainer.accelerator.reduce(torch.tensor(trainer.unsupervised_samples, device=trainer.args.device))
+    if int(silent) and trainer.is_world_process_zero():
+        say(
+            f"[{run}] {int(silent)} samples taught nothing in this attempt: their answers begin after "
+            f"max_length {recipe.max_length} tokens; raise it, or shorten them"
+        )
 
 
 def _resume_point(run: str, trainer: VitwTrainer, checkpoints: Checkpoints) -> str | None:
@@ -155,20 +188,23 @@ def _trainer(
     folder: Path,
     checkpoints: Checkpoints,
 ) -> VitwTrainer:
-    arguments = _arguments(recipe, machine, checkpoints.folder)
+    arguments = _arguments(recipe, machine, checkpoints.steps)
     processor = load_processor(base)
     model = load_model(base, dtype=torch.float32, attention=machine.attention)
     freeze(model, recipe.freeze)
+    has_images = table["image"].null_count < len(table)
     trainer = _CheckpointingTrainer(
         model=model,
         args=arguments,
         train_dataset=MixtureDataset(table),
-        data_collator=Collator(processor, tasks, recipe.max_length),
+        data_collator=Collator(processor, tasks, recipe.max_length, always_an_image=world_size() > 1 and has_images),
         processing_class=processor,
         callbacks=[History(folder / "training.jsonl", run)],
         tasks=tasks,
         weighting=weighting,
         normalization=recipe.normalization,
+        checkpoints=checkpoints,
+        keep=machine.keep_checkpoints,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -192,12 +228,13 @@ def _arguments(recipe: Recipe, machine: Machine, output: Path) -> TrainingArgume
         gradient_checkpointing=machine.gradient_checkpointing,
         deepspeed=machine.deepspeed,
         use_cpu=machine.gpus == 0,
+        # LLaVA does not use the last layer of its vision tower, whose gradients DDP would wait for.
+        ddp_find_unused_parameters=True,
         ddp_backend="gloo" if machine.gpus == 0 and world_size() > 1 else None,
         dataloader_num_workers=machine.workers,
         dataloader_pin_memory=machine.gpus > 0,
         save_strategy="steps",
         save_steps=machine.save_steps,
-        save_total_limit=machine.keep_checkpoints,
         logging_steps=10,
         seed=recipe.seed,
         data_seed=recipe.seed,
@@ -211,6 +248,11 @@ def _arguments(recipe: Recipe, machine: Machine, output: Path) -> TrainingArgume
 def world_size() -> int:
     """Return the number of processes that train together, as the launcher says."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first_process() -> bool:
+    """Tell whether this is the process that writes what all of them share, as the launcher says."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _accumulation(recipe: Recipe, machine: Machine) -> int:

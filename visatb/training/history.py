@@ -25,10 +25,10 @@ class History(TrainerCallback):
         if not self._path.is_file():
             return 0
         attempts = [0]
-        for line in self._path.read_text(encoding="utf-8").splitlines():
+        for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                attempts.append(json.loads(line)["attempt"])
-            except (json.JSONDecodeError, KeyError):
+                attempts.append(int(json.loads(line)["attempt"]))
+            except (ValueError, KeyError, TypeError):
                 continue  # a line cut short by a kill
         return max(attempts)
 
@@ -36,6 +36,11 @@ class History(TrainerCallback):
         """Start the clock at the first step, or at the one resumed from."""
         self._logged, self._last_step = time.monotonic(), state.global_step
         self._progress = Progress(self._run, "step", state.max_steps, done=state.global_step)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Have the last step logged, whatever its number is."""
+        if state.global_step >= state.max_steps:
+            control.should_log = True
 
     def on_log(
         self,
@@ -69,5 +74,7 @@ class History(TrainerCallback):
 
     def _append(self, entry: dict[str, Any]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(entry) + "\n")
+        with self._path.open("ab+") as stream:
+            stream.seek(max(0, stream.tell() - 1))
+            torn = stream.read(1) not in (b"", b"\n")
+            stream.write(b"\n" * torn + json.dumps(entry, allow_nan=False).encode() + b"\n")

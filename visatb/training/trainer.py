@@ -9,9 +9,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
-from transformers import Trainer
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from visatb.training.collator import IGNORED
+from visatb.errors import VisatbError
+from visatb.training.collator import IGNORED, NO_TASK
 from visatb.training.weighting import Vector, Weighting
 
 
@@ -24,6 +25,20 @@ def head_sees_only(model: nn.Module, positions: torch.Tensor) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+class _SkipEmptySteps(TrainerCallback):
+    """Leaves the model alone in a step without any supervised token, where Adam's momentum would still move it."""
+
+    def __init__(self, trainer: "VitwTrainer") -> None:
+        self._trainer = trainer
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: nn.Module, **_: Any
+    ) -> None:
+        """Take the gradients, which are zero, away: an optimiser passes over parameters without one."""
+        if not self._trainer.step_has_tokens:
+            model.zero_grad(set_to_none=True)
 
 
 class VitwTrainer(Trainer):
@@ -47,18 +62,35 @@ class VitwTrainer(Trainer):
         self.tasks = list(tasks)
         self.weighting = weighting
         self.normalization = normalization
+        self.unsupervised_samples = 0
+        self.step_has_tokens = True
         self._coefficients: Vector = np.zeros(len(self.tasks))
         self._micro_batches = 1
-        self._nll_sums = np.zeros(len(self.tasks))
-        self._token_counts = np.zeros(len(self.tasks))
+        self._nll_sums = torch.zeros(len(self.tasks), dtype=torch.float64, device=self.args.device)
+        self._token_counts = torch.zeros_like(self._nll_sums)
+        self.add_callback(_SkipEmptySteps(self))
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor | int | None:
         """Count the coming step's supervised tokens per task, over micro-batches and ranks; fix its coefficients."""
+        if batch_samples:
+            self._ignore_repeats(batch_samples[-1])
+        self.unsupervised_samples += sum(_unsupervised(batch) for batch in batch_samples)
         local = sum((self._count_tokens(batch) for batch in batch_samples), np.zeros(len(self.tasks)))
         counts = self._sum_over_ranks(local)
         self._coefficients = self.weighting.coefficients(counts)
+        self.step_has_tokens = bool(counts.sum())
         self._micro_batches = max(1, len(batch_samples))
         return torch.tensor(counts.sum(), device=device)
+
+    def _ignore_repeats(self, last: dict[str, torch.Tensor]) -> None:
+        """Unsupervise the samples that accelerate repeats at the end of an epoch to give all ranks as many."""
+        size = self.args.train_batch_size
+        real = len(self.train_dataset) % (size * self.args.world_size)
+        if self.args.world_size == 1 or real == 0 or not self.accelerator.gradient_state.end_of_dataloader:
+            return
+        own = max(0, real - self.args.process_index * size)
+        last["labels"][own:] = IGNORED
+        last["task_ids"][own:] = NO_TASK
 
     def _count_tokens(self, batch: dict[str, torch.Tensor]) -> Vector:
         supervised = batch["labels"][:, 1:] != IGNORED
@@ -97,20 +129,32 @@ class VitwTrainer(Trainer):
         return torch.tensor(coefficients, dtype=torch.float32)
 
     def _note(self, nll: torch.Tensor, task_ids: torch.Tensor) -> None:
-        size = len(self.tasks)
-        self._nll_sums += torch.bincount(task_ids, weights=nll.double(), minlength=size).cpu().numpy()
-        self._token_counts += torch.bincount(task_ids, minlength=size).cpu().double().numpy()
+        self._nll_sums.index_add_(0, task_ids, nll.double())
+        self._token_counts.index_add_(0, task_ids, torch.ones_like(nll, dtype=torch.float64))
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add to the log the mean token loss of each task since the last one, the weights and the tokens seen."""
         if "loss" in logs:
-            sums, counts = self._sum_over_ranks(self._nll_sums), self._sum_over_ranks(self._token_counts)
-            self._nll_sums, self._token_counts = np.zeros_like(sums), np.zeros_like(counts)
+            sums, counts = (
+                self._sum_over_ranks(part.cpu().numpy().copy()) for part in (self._nll_sums, self._token_counts)
+            )
+            self._nll_sums.zero_()
+            self._token_counts.zero_()
             seen = zip(self.tasks, sums, counts, strict=True)
+            self._refuse_divergence(logs, sums)
             logs["task_loss"] = {task: float(total / count) for task, total, count in seen if count}  # type: ignore[assignment]
             logs["weights"] = dict(zip(self.tasks, self.weighting.weights().tolist(), strict=True))  # type: ignore[assignment]
             logs["tokens"] = float(counts.sum())
         super().log(logs, start_time)
+
+    def _refuse_divergence(self, logs: dict[str, float], nll_sums: Vector) -> None:
+        bad = [task for task, total in zip(self.tasks, nll_sums, strict=True) if not np.isfinite(total)]
+        if bad or not np.isfinite(logs.get("grad_norm", 0.0)):
+            raise VisatbError(
+                f"step {self.state.global_step}: the training has diverged, "
+                + (f"the loss of {', '.join(bad)} is" if bad else "the gradient's norm is")
+                + " no finite number; lower the learning rate, or raise warmup"
+            )
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         """Restore the weights by way of ``from_pretrained``.
@@ -123,3 +167,8 @@ class VitwTrainer(Trainer):
             raise FileNotFoundError(f"{resume_from_checkpoint}: holds no config.json")
         restored = type(model).from_pretrained(resume_from_checkpoint, dtype=torch.float32)
         model.load_state_dict(restored.state_dict(), strict=True)
+
+
+def _unsupervised(batch: dict[str, torch.Tensor]) -> int:
+    silent = (batch["labels"][:, 1:] == IGNORED).all(dim=1) & (batch["task_ids"][:, 0] != NO_TASK)
+    return int(silent.sum())

@@ -1,0 +1,226 @@
+"""Eq. 2 against a literal triple loop in float64: the same loss and gradient however the step is split."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import Dataset
+from training_examples import LAMBDAS, TASKS, model_of, processor_of, sample, turns
+from transformers import PreTrainedModel, PrinterCallback, TrainerCallback, TrainingArguments
+
+from visatb.errors import VisatbError
+from visatb.training.collator import IGNORED, Collator, Sample
+from visatb.training.trainer import VitwTrainer
+from visatb.training.weighting import FixedWeights, weights_of
+
+MIXED = [sample(TASKS[number % 4], number) for number in range(8)]
+BY_TASK = sorted(MIXED, key=lambda one: one["task"])
+SILENT: Sample = {"conversations": turns("No answer follows"), "image": None, "task": "vqa"}
+Gradients = dict[str, torch.Tensor]
+
+
+class Samples(Dataset[Sample]):
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self._samples = list(samples)
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self._samples[index]
+
+
+class Recorder(TrainerCallback):
+    """Keeps every step's gradients, as the optimiser is about to see them, and its logged loss."""
+
+    def __init__(self) -> None:
+        self.gradients: list[Gradients] = []
+        self.logs: list[dict[str, Any]] = []
+
+    def on_pre_optimizer_step(self, *_: Any, model: PreTrainedModel, **__: Any) -> None:
+        self.gradients.append(gradients_of(model))
+
+    def on_log(self, *_: Any, logs: dict[str, Any], **__: Any) -> None:
+        if "loss" in logs:
+            self.logs.append(logs)
+
+
+def gradients_of(model: PreTrainedModel) -> Gradients:
+    return {name: value.grad.detach().clone() for name, value in model.named_parameters() if value.grad is not None}
+
+
+def token_losses(model: PreTrainedModel, family: str, one: Sample) -> list[torch.Tensor]:
+    """Return -log p of each supervised token of a sample, one by one, from the whole logits."""
+    batch = Collator(processor_of(family), TASKS, 512)([one])
+    labels = batch.pop("labels")[0]
+    del batch["task_ids"]
+    if "pixel_values" in batch:
+        batch["pixel_values"] = batch["pixel_values"].double()
+    logits = model(**batch, use_cache=False).logits[0]
+    return [
+        -torch.log_softmax(logits[position - 1], dim=-1)[labels[position]]
+        for position in range(1, len(labels))
+        if labels[position] != IGNORED
+    ]
+
+
+def equation_2(
+    family: str, micro_batches: Sequence[Sequence[Sample]], lambdas: dict[str, float]
+) -> tuple[float, Gradients]:
+    """Return the loss of Eq. 2 and its gradient, in float64."""
+    model = model_of(family).double()
+    numerator = torch.zeros((), dtype=torch.float64)
+    denominator = 0.0
+    for micro_batch in micro_batches:
+        for one in micro_batch:
+            for nll in token_losses(model, family, one):
+                numerator = numerator + lambdas[one["task"]] * nll
+                denominator += lambdas[one["task"]]
+    loss = numerator / denominator
+    loss.backward()
+    return loss.item(), gradients_of(model)
+
+
+def split(samples: Sequence[Sample], size: int) -> list[Sequence[Sample]]:
+    return [samples[start : start + size] for start in range(0, len(samples), size)]
+
+
+def trained(
+    folder: Path,
+    family: str,
+    samples: Sequence[Sample],
+    size: int,
+    accumulation: int,
+    lambdas: dict[str, float] = LAMBDAS,
+    normalization: str = "step",
+    **options: Any,
+) -> tuple[Recorder, VitwTrainer]:
+    """Train for one epoch, in the samples' order, and return what each step's gradient and loss were."""
+    recorder = Recorder()
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=size,
+        gradient_accumulation_steps=accumulation,
+        num_train_epochs=1,
+        train_sampling_strategy="sequential",
+        logging_steps=1,
+        save_strategy="no",
+        max_grad_norm=0.0,
+        use_cpu=True,
+        dataloader_pin_memory=False,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to=[],
+        **options,
+    )
+    trainer = VitwTrainer(
+        model=model_of(family),
+        args=arguments,
+        train_dataset=Samples(samples),
+        data_collator=Collator(processor_of(family), TASKS, 512),
+        callbacks=[recorder],
+        tasks=TASKS,
+        weighting=FixedWeights(weights_of(TASKS, lambdas, "test")),
+        normalization=normalization,
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    return recorder, trainer
+
+
+def distance(found: Gradients, expected: Gradients) -> float:
+    """Return the length of the difference of two gradients, relative to the second."""
+    names = found.keys() | expected.keys()
+    zero = torch.zeros(())
+    difference = sum((found.get(n, zero).double() - expected.get(n, zero).double()).square().sum() for n in names)
+    return float((difference / sum(value.square().sum() for value in expected.values())).sqrt())
+
+
+@pytest.mark.parametrize(
+    ("family", "samples", "size", "accumulation"),
+    [
+        pytest.param("llava", MIXED, 8, 1, id="one micro-batch of 8"),
+        pytest.param("llava", MIXED, 2, 4, id="four of 2"),
+        pytest.param("llava", MIXED, 3, 3, id="three of 3, the last ragged"),
+        pytest.param("llava", BY_TASK, 2, 4, id="one task in each"),
+        pytest.param("llava", [*MIXED[:2], SILENT, SILENT, *MIXED[2:4]], 2, 3, id="one without a supervised token"),
+        pytest.param("qwen2_vl", MIXED, 8, 1, id="qwen2_vl, one of 8"),
+        pytest.param("qwen2_vl", BY_TASK, 3, 3, id="qwen2_vl, three of 3"),
+    ],
+)
+def test_loss_and_gradient_are_those_of_equation_2(
+    tmp_path: Path, family: str, samples: list[Sample], size: int, accumulation: int
+) -> None:
+    recorder, _ = trained(tmp_path, family, samples, size, accumulation)
+    loss, gradients = equation_2(family, split(samples, size), LAMBDAS)
+    assert len(recorder.gradients) == 1
+    assert recorder.logs[0]["loss"] == pytest.approx(loss, rel=1e-6)
+    assert distance(recorder.gradients[0], gradients) < 3e-6
+
+
+def test_each_step_is_normalised_by_its_own_tokens(tmp_path: Path) -> None:
+    recorder, _ = trained(tmp_path, "llava", MIXED[:5], 2, 2, learning_rate=0.0)
+    for gradient, log, step in zip(recorder.gradients, recorder.logs, (MIXED[:4], MIXED[4:5]), strict=True):
+        loss, expected = equation_2("llava", [step], LAMBDAS)
+        assert log["loss"] == pytest.approx(loss, rel=1e-6)
+        assert distance(gradient, expected) < 3e-6
+
+
+def test_the_scale_of_lambda_does_not_matter_and_equal_lambdas_give_equation_1(tmp_path: Path) -> None:
+    plain, _ = trained(tmp_path, "llava", MIXED, 4, 2)
+    scaled, _ = trained(tmp_path, "llava", MIXED, 4, 2, {task: 1000 * value for task, value in LAMBDAS.items()})
+    assert scaled.logs[0]["loss"] == pytest.approx(plain.logs[0]["loss"], rel=1e-6)
+    assert distance(scaled.gradients[0], plain.gradients[0]) < 3e-6
+    equal, _ = trained(tmp_path, "llava", MIXED, 4, 2, dict.fromkeys(TASKS, 7.0))
+    model = model_of("llava").double()
+    mean = torch.stack([nll for one in MIXED for nll in token_losses(model, "llava", one)]).mean()
+    assert equal.logs[0]["loss"] == pytest.approx(mean.item(), rel=1e-6)
+    mean.backward()
+    assert distance(equal.gradients[0], gradients_of(model)) < 3e-6
+
+
+def test_normalised_by_micro_batch_as_in_the_authors_code(tmp_path: Path) -> None:
+    mixed, _ = trained(tmp_path, "llava", MIXED, 2, 4, normalization="micro_batch")
+    parts = [equation_2("llava", [part], LAMBDAS) for part in split(MIXED, 2)]
+    assert mixed.logs[0]["loss"] == pytest.approx(np.mean([loss for loss, _ in parts]), rel=1e-6)
+    names = {name for _, gradient in parts for name in gradient}
+    zero = torch.zeros(())
+    mean = {name: sum(gradient.get(name, zero) for _, gradient in parts) / 4 for name in names}
+    assert distance(mixed.gradients[0], mean) < 3e-6
+    # Where each micro-batch holds one task, lambda has no effect at all; Eq. 2 is not so blind.
+    equal = dict.fromkeys(TASKS, 1.0)
+    for normalization, apart in (("micro_batch", False), ("step", True)):
+        weighted, _ = trained(tmp_path, "llava", BY_TASK, 2, 4, LAMBDAS, normalization)
+        unweighted, _ = trained(tmp_path, "llava", BY_TASK, 2, 4, equal, normalization)
+        assert (distance(weighted.gradients[0], unweighted.gradients[0]) > 0.05) == apart
+
+
+def test_a_step_without_supervised_tokens_leaves_the_model_as_it_is(tmp_path: Path) -> None:
+    options = {"learning_rate": 1e-3, "weight_decay": 0.1, "lr_scheduler_type": "constant"}
+    _, before = trained(tmp_path, "llava", MIXED[:2], 2, 1, **options)
+    recorder, after = trained(tmp_path, "llava", [*MIXED[:2], SILENT, SILENT], 2, 1, **options)
+    assert recorder.logs[1]["loss"] == 0.0
+    assert recorder.logs[1]["task_loss"] == {}
+    assert after.unsupervised_samples == 2
+    moved = dict(before.model.named_parameters())
+    assert all(torch.equal(value, moved[name]) for name, value in after.model.named_parameters())
+    assert not torch.equal(moved["lm_head.weight"], model_of("llava").lm_head.weight)
+
+
+def test_the_log_tells_each_tasks_mean_loss(tmp_path: Path) -> None:
+    recorder, _ = trained(tmp_path, "llava", MIXED, 2, 4)
+    model = model_of("llava").double()
+    for task in TASKS:
+        values = [nll.item() for one in MIXED if one["task"] == task for nll in token_losses(model, "llava", one)]
+        assert recorder.logs[0]["task_loss"][task] == pytest.approx(np.mean(values), rel=1e-6)
+    assert recorder.logs[0]["weights"] == LAMBDAS
+    model = model_of("llava")
+    assert recorder.logs[0]["tokens"] == sum(len(token_losses(model.double(), "llava", one)) for one in MIXED)
+
+
+def test_a_diverged_training_is_told(tmp_path: Path) -> None:
+    with pytest.raises(VisatbError, match=r"step \d: the training has diverged.*lower the learning rate"):
+        trained(tmp_path, "llava", MIXED, 1, 1, learning_rate=1e30)
