@@ -48,6 +48,7 @@ rule compute_weights:
         contributions="<results>/contributions.tsv",
         contributions_intervals="<results>/contributions_intervals.tsv",
         difficulty="<results>/difficulty.tsv",
+        balancing="<results>/balancing.json",
         weights=report(
             "<results>/weights.tsv",
             caption="../report/weights.rst",
@@ -85,4 +86,5 @@ rule compute_weights:
         "{PYTHON} {SCRIPTS}/compute_weights.py --scores {params.scores:q} {params.balanced} {params.options}"
         " --contributions-table {output.contributions:q}"
         " --contributions_intervals-table {output.contributions_intervals:q}"
-        " --difficulty-table {output.difficulty:q} --weights-table {output.weights:q} > {log:q} 2>&1"
+        " --difficulty-table {output.difficulty:q} --weights-table {output.weights:q}"
+        " --balancing {output.balancing:q} > {log:q} 2>&1"

@@ -18,7 +18,9 @@ from visatb.experiment import Experiment
 
 try:
     for file in workflow.overwrite_configfiles or workflow.configfiles:
-        read_yaml(file)  # names the line of a key given twice, which Snakemake lets pass
+        read_yaml(
+            file
+        )  # names the line of a key given twice, which Snakemake lets pass
     EXPERIMENT = Experiment.from_values(config, "the config")
 except VisatbError as mistake:
     raise WorkflowError(str(mistake)) from None

@@ -53,7 +53,7 @@ rule check_data:
             split=w.split,
             image_folder=EXPERIMENT.image_folder(w.task),
             tolerated=EXPERIMENT.config.on_bad_records,
-            metrics=EXPERIMENT.tasks[w.task].metrics if w.task in EXPERIMENT.tasks else None,
+            metrics=EXPERIMENT.box_metrics(w.task),
         ),
     shell:
         "VISATB_PROGRESS_FD=3 {PYTHON} {SCRIPTS}/check_data.py {params.options} --files {input.files:q}"
@@ -62,19 +62,26 @@ rule check_data:
 
 rule collect_data_report:
     input:
-        [f"<results>/records/{task}/{split}.report.json" for task, split in EXPERIMENT.splits],
+        [
+            f"<results>/records/{task}/{split}.report.json"
+            for task, split in EXPERIMENT.splits
+        ],
     output:
-        report("<results>/data_report.tsv", caption="../report/data_report.rst", category="1 Plan"),
+        report(
+            "<results>/data_report.tsv",
+            caption="../report/data_report.rst",
+            category="1 Plan",
+        ),
     log:
         "<results>/logs/collect_data_report.log",
     benchmark:
         "<results>/benchmarks/collect_data_report.tsv"
     priority: 50
+    conda:
+        "../envs/evaluate.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../envs/evaluate.yaml"
     shell:
         "{PYTHON} {SCRIPTS}/collect_data_report.py --reports {input:q} --output {output:q} > {log:q} 2>&1"
 

@@ -158,6 +158,7 @@ rule plot_benchmark:
 rule summarize:
     input:
         weights="<results>/weights.tsv",
+        balancing="<results>/balancing.json",
         benchmark="<results>/benchmark.tsv",
         scores=["<results>/validation_scores.tsv", "<results>/test_scores.tsv"],
     output:
@@ -177,5 +178,6 @@ rule summarize:
             for name in ("weights.tsv", "benchmark.md", "figures")
         ],
     shell:
-        "{PYTHON} {SCRIPTS}/summarize.py --weights {input.weights:q} --benchmark {input.benchmark:q}"
+        "{PYTHON} {SCRIPTS}/summarize.py --weights {input.weights:q}"
+        " --balancing {input.balancing:q} --benchmark {input.benchmark:q}"
         " --scores {input.scores:q} --see {params.see:q} --output {output:q} > {log:q} 2>&1"

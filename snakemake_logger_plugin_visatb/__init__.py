@@ -62,10 +62,8 @@ class LogHandler(LogHandlerBase):
                 self._job_finished(record)
             case LogEvent.JOB_ERROR:
                 self._job_error(record)
-            case LogEvent.ERROR:
-                _print(f"\n{record.getMessage()}")
-            case None if record.levelno >= WARNING or record.getMessage().startswith("Nothing to be done"):
-                _print(record.getMessage())
+            case LogEvent.ERROR | None if _concerns_people(record):
+                _print(record.getMessage().strip())
 
     def close(self) -> None:
         """Name again, at the end, what failed."""
@@ -104,6 +102,14 @@ class LogHandler(LogHandlerBase):
         for log in logs:
             for line in _last_lines(log):
                 _print(f"    | {line}")
+
+
+def _concerns_people(record: LogRecord) -> bool:
+    message = record.getMessage()
+    told_otherwise = ("CalledProcessError in", "job execution failed", "At least one job did not complete")
+    if any(words in message for words in told_otherwise):
+        return False
+    return record.levelno >= WARNING or message.startswith("Nothing to be done")
 
 
 def _clock() -> str:

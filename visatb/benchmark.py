@@ -24,7 +24,10 @@ def test_scores(folder: str | Path, methods: Sequence[str], columns: Sequence[Co
 
 
 def benchmark_table(scores: pd.DataFrame, methods: Sequence[str], columns: Sequence[Column]) -> pd.DataFrame:
-    """Return ``method``, one column a score, ``dI`` and ``dE`` in percent; the last two are empty without STL."""
+    """Return ``method``, one column a score, ``dI`` and ``dE`` in percent.
+
+    The last two are over the tasks of `compared_tasks`; they are empty without STL or such a task.
+    """
     cells = scores.set_index(["run", "task", "metric"])["value"]
     rows = {}
     for method in methods:
@@ -32,7 +35,24 @@ def benchmark_table(scores: pd.DataFrame, methods: Sequence[str], columns: Seque
         rows[method] = [cells[run, column.task, column.metric] for run, column in zip(runs, columns, strict=True)]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=column_names(columns))
     overall = pd.DataFrame(index=table.index, columns=["dI", "dE"], dtype=float)
-    if SINGLE_TASK in methods:
-        improvements = improvement(table, SINGLE_TASK, columns).drop(index=SINGLE_TASK)
+    compared = compared_tasks(table, columns) if SINGLE_TASK in methods else []
+    if compared:
+        kept = [column for column in columns if column.task in compared]
+        improvements = improvement(_named(table, columns, kept), SINGLE_TASK, kept).drop(index=SINGLE_TASK)
         overall = overall.assign(dI=delta_i(improvements), dE=delta_e(improvements))
     return table.join(overall).rename_axis("method").reset_index()
+
+
+def compared_tasks(table: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
+    """Return the tasks in which a share of STL's score means something: all of STL's scores there are above 0."""
+    useless = {
+        column.task
+        for name, column in zip(column_names(columns), columns, strict=True)
+        if not table.loc[SINGLE_TASK, name] > 0
+    }
+    return [task for task in dict.fromkeys(column.task for column in columns) if task not in useless]
+
+
+def _named(table: pd.DataFrame, columns: Sequence[Column], kept: Sequence[Column]) -> pd.DataFrame:
+    names = dict(zip(columns, column_names(columns), strict=True))
+    return table[[names[column] for column in kept]].set_axis(column_names(kept), axis=1)

@@ -166,10 +166,9 @@ class EvaluationConfig(Section):
 class JobResources(Section):
     """What one job asks the scheduler for."""
 
-    nodes: PositiveInt = Field(1, description="machines")
     gpus: IntFromZero = Field(1, description="GPUs a node; 0 computes on the CPU")
-    cpus: PositiveInt = Field(8, description="CPU cores a node")
-    mem_mb: PositiveInt = Field(64000, description="memory a node in MB")
+    cpus: PositiveInt = Field(8, description="CPU cores")
+    mem_mb: PositiveInt = Field(64000, description="memory in MB")
     runtime: PositiveInt = Field(720, description="time limit in minutes")
 
 
@@ -263,7 +262,6 @@ class ModelConfig(Section):
     name: Name = Field(description="what tables and figures call it")
     family: Literal["llava", "qwen2_vl"] = Field(description="architecture")
     checkpoint: str = Field(description="folder in transformers layout, or a hub name")
-    revision: str | None = Field(None, description="commit of the hub repository")
     freeze: list[Part] = Field(["vision_tower"], description="parts that are not trained")
     attention: Literal["eager", "sdpa", "flash_attention_2"] = Field(
         "sdpa", description="implementation of attention in transformers"

@@ -188,7 +188,7 @@ def _batches(config: Config) -> Iterator[str]:
     kinds: dict[int, list[str]] = {}
     for kind in ("preparation", "final"):
         wanted = getattr(config.resources, kind)
-        kinds.setdefault(wanted.nodes * max(1, wanted.gpus), []).append(f"resources.{kind}")
+        kinds.setdefault(max(1, wanted.gpus), []).append(f"resources.{kind}")
     for devices, named in kinds.items():
         if training.global_batch_size % (training.micro_batch_size * devices):
             yield (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from visatb.config import SPLITS, Config, JobResources, ModelConfig, TaskConfig
 from visatb.config_checks import checked_configs
+from visatb.evaluation.metric_names import BOX_METRICS
 
 Evaluation = tuple[str, str, str]
 """(run, split, task)"""
@@ -82,6 +83,11 @@ class Experiment:
         """Return the folder that a task's image paths are relative to."""
         settings = self.config.fixed_tasks.get(task) or self.tasks[task]
         return str(Path(self.config.data_folder) / settings.image_folder)
+
+    def box_metrics(self, task: str) -> list[str]:
+        """Return those of a task's metrics that want every true answer to be a box."""
+        metrics = self.tasks[task].metrics if task in self.tasks else []
+        return [metric for metric in metrics if metric in BOX_METRICS]
 
     @cached_property
     def groups(self) -> dict[str, tuple[str, ...]]:
@@ -173,9 +179,3 @@ class Experiment:
         """Return what the training of ``run`` asks for."""
         wanted = self.config.resources
         return wanted.preparation if self.runs[run].is_preparation else wanted.final
-
-    def accumulation_steps(self, run: str) -> int:
-        """Return the micro-batches that one device adds up for one optimiser step of ``run``."""
-        wanted = self.resources(run)
-        devices = wanted.nodes * max(1, wanted.gpus)
-        return self.config.training.global_batch_size // (self.config.training.micro_batch_size * devices)

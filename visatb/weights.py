@@ -1,8 +1,9 @@
 """From files of per-sample validation scores to the tables of contributions, difficulties and weights."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.compute as pc
@@ -17,12 +18,16 @@ GROUP_NUMBERS = ("C_out", "C_in", "D", "lambda_out", "lambda_in", "lambda_D")
 
 @dataclass(frozen=True)
 class WeightTables:
-    """The tables that people read, as they are written to files."""
+    """The tables that people read, as they are written to files.
+
+    ``balancing`` are the settings that were used, as JSON values: the temperature as a number, and notes in words.
+    """
 
     contributions: pd.DataFrame
     contributions_intervals: pd.DataFrame
     difficulty: pd.DataFrame
     weights: pd.DataFrame
+    balancing: dict[str, Any]
 
 
 def validation_samples(
@@ -78,6 +83,13 @@ def measure_weights(
         contributions_intervals=bounds.contributions,
         difficulty=_difficulty(point, bounds),
         weights=_weights(point, bounds, groups, fixed),
+        balancing={
+            **asdict(settings),
+            "temperature": point.temperature,
+            "temperature_chosen": "by the rule" if settings.temperature == "auto" else "by the config",
+            "notes": point.notes,
+            "unlearned": [str(one) for one in point.unlearned],
+        },
     )
 
 

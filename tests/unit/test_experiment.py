@@ -168,15 +168,6 @@ def test_files_and_folders_are_relative_to_the_data_folder():
     assert moved.folder == Path("out/small")
 
 
-def test_micro_batches_over_the_devices_make_the_global_batch():
-    gpus = {"preparation": {"gpus": 2}, "final": {"gpus": 4, "nodes": 2}}
-    of = experiment(training={"global_batch_size": 128, "micro_batch_size": 8}, resources=gpus)
-    assert of.accumulation_steps("mini") * 8 * 2 == 128
-    assert of.accumulation_steps("visatb") * 8 * 4 * 2 == 128
-    on_cpu = experiment(training={"micro_batch_size": 8}, resources={"final": {"gpus": 0}})
-    assert on_cpu.accumulation_steps("ew") == 16
-
-
 def test_two_tasks_are_enough():
     two = experiment(tasks={"a": task("a"), "b": task("b")})
     assert [run.name for run in two.preparation_runs] == ["mini", "plus-a", "plus-b"]

@@ -12,6 +12,7 @@ from PIL import Image
 
 from visatb.data.json_records import placed_records
 from visatb.errors import VisatbError, bullet_list
+from visatb.evaluation.metric_names import BOX_METRICS
 from visatb.evaluation.metrics import parse_box
 from visatb.progress import Progress
 
@@ -24,7 +25,6 @@ RECORD_SCHEMA = pa.schema(
         ("truths", pa.list_(pa.string())),
     ]
 )
-BOX_METRICS = {"IoU", "mean_IoU"}
 SPEAKERS = ("human", "gpt")
 SHOWN_OFFENDERS = 5
 CHUNK = 4096
@@ -90,7 +90,7 @@ def read_split(
         VisatbError: a file is missing or no JSON, no record is there, or too many are bad.
     """
     report = Report(task, split)
-    checks = _Checks(task, split, Images(image_folder), with_boxes=not BOX_METRICS.isdisjoint(metrics))
+    checks = _Checks(task, split, Images(image_folder), with_boxes=not set(BOX_METRICS).isdisjoint(metrics))
     chunks: list[pa.RecordBatch] = []
     rows: list[dict[str, Any]] = []
     ids: set[str] = set()

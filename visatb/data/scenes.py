@@ -104,9 +104,7 @@ def random_number(rng: random.Random) -> Picture:
     digits = str(rng.randint(1, 9)) + "".join(str(rng.randint(0, 9)) for _ in range(rng.randint(1, 3)))
     row, start = rng.randrange(GRID), rng.randint(0, GRID - len(digits))
     color = rng.choice(list(COLORS))
-    things = (
-        Thing(digit, color, _digit_box(CELL * (start + i), CELL * row)) for i, digit in enumerate(digits)
-    )
+    things = (Thing(digit, color, _digit_box(CELL * (start + i), CELL * row)) for i, digit in enumerate(digits))
     return Picture(rng.choice(BACKGROUNDS), tuple(things))
 
 

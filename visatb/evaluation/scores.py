@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from visatb.errors import VisatbError
 from visatb.evaluation.metrics import METRICS
 from visatb.files import read_parquet
+from visatb.uncertainty import paired_samples, standard_errors
 
 SCORE_SCHEMA = pa.schema(
     [
@@ -44,27 +43,20 @@ def score_predictions(predictions: pa.Table, metrics: Sequence[str]) -> pa.Table
     return pa.concat_tables(parts)
 
 
-def ratio_of_sums(numerators: np.ndarray, denominators: np.ndarray) -> tuple[float, float]:
-    """Return sum(numerators) / sum(denominators) and its standard error by the delta method."""
-    total, n = denominators.sum(), len(numerators)
-    value = numerators.sum() / total
-    residuals = numerators - value * denominators
-    error = np.sqrt(n / (n - 1) * (residuals**2).sum()) / total if n > 1 else 0.0
-    return float(value), float(error)
-
-
 def tidy_scores(files: Iterable[tuple[str, str, str, str | Path]]) -> pd.DataFrame:
-    """Return the table of scores, one row per (run, split, task, metric), from (run, split, task, file)."""
+    """Return the table of scores, one row per (run, split, task, metric), from (run, split, task, file).
+
+    ``stderr`` takes the samples of one image as one.
+
+    Raises:
+        VisatbError: a file from which no score can be computed, or no standard error of it.
+    """
     rows = []
     for run, split, task, file in files:
         table = read_parquet(file).to_pandas()
         for metric, part in table.groupby("metric", sort=False):
-            numerators, denominators = part["numerator"].to_numpy(), part["denominator"].to_numpy()
-            if not (np.isfinite(numerators).all() and 0 < denominators.sum() < np.inf):
-                raise VisatbError(
-                    f"{file}: {metric} cannot be computed, its denominators sum to {denominators.sum():g}"
-                )
-            value, stderr = ratio_of_sums(numerators, denominators)
+            samples = paired_samples(f"{file}, {metric}", {run: part})
+            value, stderr = samples.scores()[0], standard_errors(samples)[run]
             invalid, truncated = int((~part["valid"]).sum()), int(part["truncated"].sum())
             rows.append((run, split, task, metric, value, stderr, len(part), invalid, truncated))
     columns = ["run", "split", "task", "metric", "value", "stderr", "n", "invalid", "truncated"]

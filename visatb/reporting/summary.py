@@ -1,7 +1,8 @@
 """The short text that ends a run of the workflow: weights, scores, what to be wary of, where to look next."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,7 +19,8 @@ DESCRIPTIONS = {
     "weights.tsv": "the weights and what they are made of",
     "benchmark.tsv": "methods x tasks",
     "benchmark.md": "methods x tasks, best and second best marked",
-    "scores.tsv": "every score with its standard error",
+    "validation_scores.tsv": "every validation score with its standard error",
+    "test_scores.tsv": "every test score with its standard error",
     "figures": "figures as SVG and PNG",
 }
 
@@ -31,16 +33,19 @@ def summary_text(
     benchmark: pd.DataFrame | None = None,
     scores: pd.DataFrame | None = None,
     see: Iterable[str] = (),
+    balancing: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the summary of an experiment.
 
     ``weights``, ``benchmark``, ``scores``: the tables of the same names under results/; an experiment that
-    trains no final model has no benchmark. ``see``: paths that the reader is sent to.
+    trains no final model has no benchmark. ``see``: paths that the reader is sent to. ``balancing``: the settings
+    that were used (balancing.json).
     """
-    parts = [_section("Task weights", weights_text(weights) + "\n\n" + _told_from_one(weights))]
+    used = f"Temperature {balancing['temperature']:g}, {balancing['temperature_chosen']}.\n" if balancing else ""
+    parts = [_section("Task weights", f"{weights_text(weights)}\n\n{used}{_told_from_one(weights)}")]
     if benchmark is not None:
         parts.append(_section("Scores on the test splits", benchmark_text(benchmark) + "\n\n" + _LEGEND))
-    warnings = warning_lines(weights, scores)
+    warnings = [*(balancing or {}).get("notes", []), *warning_lines(weights, scores), *_useless_baselines(benchmark)]
     parts.append(_section("Warnings", bullet_list(warnings) if warnings else "none"))
     places = [_place(path) for path in see]
     if places:
@@ -99,6 +104,14 @@ def warning_lines(weights: pd.DataFrame, scores: pd.DataFrame | None) -> list[st
         return lines
     lines += _count_lines(scores, "invalid", "answers could not be read and score 0")
     return lines + _count_lines(scores, "truncated", "answers were cut at max_new_tokens")
+
+
+def _useless_baselines(benchmark: pd.DataFrame | None) -> list[str]:
+    if benchmark is None:
+        return []
+    baseline = benchmark[benchmark["method"] == "stl"].drop(columns=["method", "dI", "dE"])
+    useless = [str(name) for name in baseline.columns if (baseline[name] <= 0).any()]
+    return [f"{name}: STL scores 0, so there is no improvement over it; left out of ΔI and ΔE" for name in useless]
 
 
 def _count_lines(scores: pd.DataFrame, column: str, what: str) -> list[str]:
