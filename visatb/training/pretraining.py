@@ -6,6 +6,7 @@ read pictures from texts found beside them, with the tower frozen and without an
 """
 
 import random
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -48,10 +49,9 @@ def pretrain_vision(
     torch.manual_seed(seed)
     heads = nn.Linear(_cell_features(model, _pictures(processor, seed, range(1))).shape[-1], sum(QUESTIONS.values()))
     batches = (_pictures(processor, seed, numbers) for numbers in _batched(images, batch_size))
-    parameters = [*_trained(model), *heads.parameters()]
     _train(
         "pretrain_vision",
-        parameters,
+        nn.ModuleDict({"model": model, "heads": heads}),
         batches,
         lambda batch: _cell_loss(heads(_cell_features(model, batch)), batch["targets"]),
         steps=-(-images // batch_size),
@@ -75,13 +75,15 @@ def pretrain_alignment(
     model = load_model(vision, torch.float32, attention="eager")
     freeze(model, ("vision_tower",))
     torch.manual_seed(seed)
+    if model.config.model_type == "llava":
+        _start_projector(model, _pictures(processor, seed, range(256)))
     collator = Collator(processor, ["alt_text"], MAX_LENGTH)
     batches = (
         collator([_alt_text_sample(seed, number) for number in numbers]) for numbers in _batched(samples, batch_size)
     )
     _train(
         "pretrain_alignment",
-        _trained(model),
+        model,
         batches,
         lambda batch: _answer_loss(model, batch),
         steps=-(-samples // batch_size),
@@ -92,10 +94,6 @@ def pretrain_alignment(
 
 def _batched(total: int, size: int) -> Iterator[range]:
     return (range(start, min(start + size, total)) for start in range(0, total, size))
-
-
-def _trained(model: nn.Module) -> list[nn.Parameter]:
-    return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
 def _pictures(processor: ProcessorMixin, seed: int, numbers: range) -> Batch:
@@ -142,6 +140,15 @@ def _report_accuracy(model: PreTrainedModel, heads: nn.Linear, batch: Batch) -> 
     _say("pretrain_vision", f"right in new pictures: {', '.join(shares)}")
 
 
+@torch.no_grad()
+def _start_projector(model: PreTrainedModel, batch: Batch) -> None:
+    """Let LLaVA's projector start from features of mean 0 and deviation 1; Qwen2-VL's has a norm for that."""
+    features = _cell_features(model, batch).flatten(0, 1)
+    first = model.model.multi_modal_projector.linear_1
+    first.weight /= features.std(0)
+    first.bias -= first.weight @ features.mean(0)
+
+
 def _alt_text_sample(seed: int, number: int) -> Sample:
     picture, beginning, rest = alt_text(random.Random(f"{seed}/alignment/{number}"))
     turns = [{"from": "human", "value": f"<image>\n{beginning}"}, {"from": "gpt", "value": rest}]
@@ -157,25 +164,36 @@ def _answer_loss(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
     return cross_entropy(logits.float(), targets[supervised])
 
 
+def _optimizers(module: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the layers, AdamW for the rest: far fewer samples than with AdamW alone."""
+    trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
+    matrices = {name for name, value in trained.items() if value.ndim == 2 and not re.search("embed|head", name)}
+    others = [value for name, value in trained.items() if name not in matrices]
+    muon = torch.optim.Muon(
+        [trained[name] for name in sorted(matrices)], lr=learning_rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"
+    )
+    return [muon, torch.optim.AdamW(others, lr=learning_rate, betas=BETAS, weight_decay=0.0)]
+
+
 def _train(
     name: str,
-    parameters: list[nn.Parameter],
+    module: nn.Module,
     batches: Iterable[Batch],
     loss_of: Callable[[Batch], torch.Tensor],
     steps: int,
     learning_rate: float,
 ) -> None:
-    optimizer = torch.optim.AdamW(parameters, lr=learning_rate, betas=BETAS, weight_decay=0.0)
-    schedule = get_cosine_schedule_with_warmup(optimizer, int(WARMUP * steps), steps)
+    optimizers = _optimizers(module, learning_rate)
+    schedules = [get_cosine_schedule_with_warmup(each, int(WARMUP * steps), steps) for each in optimizers]
     started = reported = time.monotonic()
     for step, batch in enumerate(_ahead(batches), 1):
         with torch.autocast("cpu", torch.bfloat16):
             loss = loss_of(batch)
-        optimizer.zero_grad()
+        module.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        schedule.step()
+        nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+        for each in (*optimizers, *schedules):
+            each.step()
         now = time.monotonic()
         if now - reported >= REPORT_SECONDS or step == steps:
             reported = now

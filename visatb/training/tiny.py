@@ -36,6 +36,8 @@ MAX_LENGTH = 512
 # The scale of the first weights, far above the usual 0.02: so narrow a model does not get going with less.
 INITIAL_SCALE = 0.1
 INITIAL_POSITION_SCALE = 0.3
+# Slow rotations: what is looked up in the picture should not depend on how far back it lies.
+ROPE_THETA = 1e6
 # A coordinate, a cell, a word and a digit are one token each, with or without the space before them.
 WORDS = r" ?\d+\.\d+| ?[A-D]\d| ?[A-Za-z]+| ?\d| ?[^\sA-Za-z\d]|\s+"
 LLAVA_TOKENS = {"eos_token": "</s>", "pad_token": "<pad>"}
@@ -124,6 +126,7 @@ def _build_llava() -> tuple[PreTrainedModel, ProcessorMixin]:
             num_key_value_heads=HEADS,
             max_position_embeddings=MAX_LENGTH,
             initializer_range=INITIAL_SCALE,
+            rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
             pad_token_id=tokenizer.pad_token_id,
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
@@ -170,7 +173,7 @@ def _build_qwen() -> tuple[PreTrainedModel, ProcessorMixin]:
             "num_key_value_heads": HEADS,
             "max_position_embeddings": MAX_LENGTH,
             "initializer_range": INITIAL_SCALE,
-            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]},
+            "rope_parameters": {"rope_type": "default", "rope_theta": ROPE_THETA, "mrope_section": [4, 6, 6]},
             "pad_token_id": tokenizer.pad_token_id,
             "bos_token_id": None,
             "eos_token_id": tokenizer.eos_token_id,
