@@ -1,0 +1,37 @@
+"""Runs the workflow in a folder apart from the repository."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SMALL = "config/experiments/demo-small.yaml"
+
+
+def command(folder: Path, *arguments: str, configfile: str = SMALL, code: Path = REPOSITORY) -> list[str]:
+    """Return the command line that runs the workflow of ``code`` in ``folder``."""
+    return [
+        str(Path(sys.executable).with_name("snakemake")),
+        *("--snakefile", str(code / "Snakefile"), "--directory", str(folder)),
+        *("--workflow-profile", str(code / "profiles" / "default")),
+        *("--configfile", configfile, *arguments),
+    ]
+
+
+def run(folder: Path, *arguments: str, configfile: str = SMALL, code: Path = REPOSITORY) -> str:
+    """Run the workflow in ``folder`` and return what it printed; anything but success fails the test."""
+    line = command(folder, *arguments, configfile=configfile, code=code)
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.fail(f"{' '.join(line)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def workplace(folder: Path) -> Path:
+    """Make ``folder`` a place to run the workflow in."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("config", "tests"):
+        (folder / name).symlink_to(REPOSITORY / name)
+    return folder

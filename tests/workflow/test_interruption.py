@@ -1,0 +1,68 @@
+"""Stop the workflow in the middle, start it again: it goes on, to the very same result."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from running import command, run, workplace
+
+TINY = "tests/workflow/tiny.yaml"
+SAME = ("weights.tsv", "contributions.tsv", "validation_matrix.tsv", "benchmark.tsv", "plan.tsv")
+
+
+def digests(folder: Path) -> dict[str, str]:
+    results = folder / "results" / "tiny"
+    models = {f"{p.parent.parent.name}": p for p in results.glob("runs/*/model/model.safetensors")}
+    files = {name: results / name for name in SAME} | models
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+
+
+def stop_when(folder: Path, sign: str, how: signal.Signals) -> str:
+    """Start the workflow, send ``how`` to all its processes when ``sign`` has been printed, return what was printed."""
+    printed = folder / "printed.txt"
+    with printed.open("w") as output:
+        process = subprocess.Popen(
+            command(folder, configfile=TINY), cwd=folder, stdout=output, stderr=output, start_new_session=True
+        )
+        deadline = time.monotonic() + 600
+        while sign not in printed.read_text() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert process.poll() is None, f"ended before '{sign}' was seen:\n{printed.read_text()}"
+        os.killpg(process.pid, how)
+        process.wait(timeout=120)
+    return printed.read_text()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = workplace(tmp_path_factory.mktemp("undisturbed"))
+    run(folder, configfile=TINY)
+    return folder
+
+
+def test_interrupted_twice_it_ends_with_the_same_models_and_tables(undisturbed: Path, tmp_path: Path):
+    folder = workplace(tmp_path / "disturbed")
+    stop_when(folder, "train_preparation mini", signal.SIGINT)  # as Ctrl-C does
+    stop_when(folder, "[mine] step", signal.SIGKILL)  # as a power cut does
+    run(folder, "--unlock", configfile=TINY)
+    finished_before = set((folder / "results" / "tiny" / "runs").glob("*/model"))
+    assert finished_before
+    printed = run(folder, configfile=TINY)
+    assert "train_preparation mini" not in printed, "what was done is not done again"
+    assert digests(folder) == digests(undisturbed)
+
+
+def test_fixed_tasks_groups_and_weights_of_ones_own(undisturbed: Path):
+    results = undisturbed / "results" / "tiny"
+    weights = [line.split("\t") for line in (results / "weights.tsv").read_text().splitlines()]
+    by_task = {row[0]: dict(zip(weights[0], row, strict=True)) for row in weights[1:]}
+    assert by_task["vqa"]["weight"] == by_task["chart"]["weight"]
+    assert by_task["vqa"]["group"] == "questions"
+    assert (by_task["ocr"]["weight"], by_task["ocr"]["note"]) == ("0.5", "fixed")
+    mine = (results / "runs" / "mine" / "training.jsonl").read_text().splitlines()[-1]
+    assert '"weights": {"bbox": 1.0, "chart": 0.5, "ocr": 0.5, "vqa": 1.5}' in mine
+    assert "ocr" not in (results / "validation_matrix.tsv").read_text()

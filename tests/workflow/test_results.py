@@ -1,0 +1,137 @@
+"""The small demo, run for real: are its tables what its answers and scores say, recomputed by other means?"""
+
+import csv
+import json
+import math
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from running import run
+from safetensors import safe_open
+
+TASKS = ("caption", "vqa", "gqa", "chart", "ocr", "region", "bbox")
+EXACT = ("vqa", "gqa", "chart", "ocr")
+
+
+@pytest.fixture
+def results(finished: Path) -> Path:
+    return finished / "results" / "demo-small"
+
+
+def table(path: Path, index: str) -> pd.DataFrame:
+    return pd.read_csv(path, sep="\t").set_index(index)
+
+
+def test_everything_that_people_read_is_there(results: Path, finished: Path):
+    for name in ("contributions", "difficulty", "weights", "training", "benchmark"):
+        ElementTree.parse(results / "figures" / f"{name}.svg")
+        assert (results / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert "| VisATB" in (results / "benchmark.md").read_text()
+    output = (finished / "output.txt").read_text()
+    assert (results / "summary.txt").read_text() in output, "the summary is shown at the end"
+    assert "The plan of the experiment 'demo-small'" in output
+    assert "[plus-vqa] step" in output
+    assert "ETA" in output
+
+
+def test_the_plan_counts_what_was_trained(results: Path):
+    plan = table(results / "plan.tsv", "run")
+    for run in plan.index:
+        assert plan.loc[run, "samples"] == pq.read_metadata(results / "mixtures" / f"{run}.parquet").num_rows
+        last = json.loads((results / "runs" / run / "training.jsonl").read_text().splitlines()[-1])
+        assert last["step"] == last["steps"] == plan.loc[run, "steps"]
+
+
+def test_mixtures_are_nested_and_whole(results: Path):
+    def rows(run: str) -> set[tuple[str, str]]:
+        mixture = pq.read_table(results / "mixtures" / f"{run}.parquet").to_pydict()
+        return set(zip(mixture["task"], mixture["id"], strict=True))
+
+    mini, everything = rows("mini"), rows("ew")
+    assert rows("visatb") == everything
+    for task in TASKS:
+        plus = rows(f"plus-{task}")
+        assert mini < plus < everything
+        assert {t for t, _ in plus - mini} == {task}
+        assert rows(f"single-{task}") == {row for row in everything if row[0] == task}
+
+
+def test_exact_match_by_hand(results: Path):
+    matrix = table(results / "validation_matrix.tsv", "run")
+    for run in matrix.index:
+        for task in EXACT:
+            answers = pq.read_table(results / "predictions" / run / "val" / f"{task}.parquet").to_pylist()
+            truths = json.loads((results.parents[1] / "data" / "demo-small" / task / "val.json").read_text())
+            said = {row["id"]: row["prediction"] for row in answers}
+            hits = [said[t["id"]].strip().lower() == t["conversations"][1]["value"].strip().lower() for t in truths]
+            assert matrix.loc[run, task] == pytest.approx(100 * np.mean(hits), abs=1e-3)
+
+
+def test_weights_follow_from_the_matrix(results: Path):
+    """Eq. 3-8 once more, in plain loops, from the six digits of the matrix as it is written."""
+    rows = {row["run"]: row for row in csv.DictReader((results / "validation_matrix.tsv").open(), delimiter="\t")}
+    V = {run: {task: float(row[task]) for task in TASKS} for run, row in rows.items()}
+    weights = table(results / "weights.tsv", "task")
+    learned = [task for task in TASKS if pd.isna(weights.loc[task, "note"])]
+    assert len(learned) >= 4, "most tasks of the small demo are learned"
+
+    def softmax(values: list[float]) -> list[float]:
+        exponentials = [math.exp(value / 0.5) for value in values]
+        return [len(values) * e / sum(exponentials) for e in exponentials]
+
+    C = {
+        i: {j: (V[f"plus-{i}"][j] - V["mini"][j]) / (V[f"plus-{j}"][j] - V["mini"][j]) for j in learned} for i in TASKS
+    }
+    C_out = {i: np.mean([C[i][j] for j in learned if j != i]) for i in TASKS}
+    C_in = {j: np.mean([C[i][j] for i in TASKS if i != j]) for j in learned}
+    D = {i: 1 - V["mini"][i] / V[f"plus-{i}"][i] for i in learned}
+    for task in TASKS:  # a task that was not learned takes the others' mean
+        C_in.setdefault(task, np.mean([C_in[j] for j in learned]))
+        D.setdefault(task, np.mean([D[j] for j in learned]))
+    parts = [softmax([C_out[t] for t in TASKS]), softmax([-C_in[t] for t in TASKS]), softmax([D[t] for t in TASKS])]
+    for task, outward, inward, difficulty in zip(TASKS, *parts, strict=True):
+        expected = 0.25 * outward + 0.25 * inward + 0.5 * difficulty
+        assert weights.loc[task, "weight"] == pytest.approx(expected, rel=1e-3)
+        assert weights.loc[task, "weight_low"] <= weights.loc[task, "weight_high"]
+    assert weights["weight"].sum() == pytest.approx(len(TASKS), abs=1e-4)
+
+
+def test_the_benchmark_follows_from_the_test_scores(results: Path):
+    scores = pd.read_csv(results / "test_scores.tsv", sep="\t").set_index(["run", "task"])["value"]
+    benchmark = table(results / "benchmark.tsv", "method")
+    compared = [task for task in TASKS if scores[f"single-{task}", task] > 0]
+    for method in ("ew", "visatb"):
+        gains = [scores[method, task] / scores[f"single-{task}", task] - 1 for task in compared]
+        assert benchmark.loc[method, "dI"] == pytest.approx(100 * np.mean(gains), abs=1e-2)
+        assert benchmark.loc[method, "dE"] == pytest.approx(100 * np.mean([max(0, -g) for g in gains]), abs=1e-2)
+
+
+def test_the_final_model_was_trained_with_these_weights(results: Path):
+    weights = table(results / "weights.tsv", "task")["weight"].to_dict()
+    history = [json.loads(line) for line in (results / "runs" / "visatb" / "training.jsonl").read_text().splitlines()]
+    assert history[-1]["weights"] == pytest.approx(weights, rel=1e-5)
+    assert set(history[-1]["task_loss"]) == set(TASKS)
+    with (
+        safe_open(results / "runs" / "visatb" / "model" / "model.safetensors", "pt") as weighted,
+        safe_open(results / "runs" / "ew" / "model" / "model.safetensors", "pt") as equal,
+    ):
+        assert weighted.keys() == equal.keys()
+        assert any((weighted.get_tensor(k) != equal.get_tensor(k)).any() for k in weighted.keys())  # noqa: SIM118
+
+
+def test_only_safe_files_are_in_a_model_folder(results: Path):
+    suffixes = {path.suffix for path in (results / "runs").rglob("model/*")}
+    assert suffixes <= {".json", ".safetensors", ".jinja"}
+
+
+def test_the_report_is_one_offline_page(copied: Path):
+    run(copied, "--report", "report.html")
+    page = (copied / "report.html").read_text()
+    for caption in ("Contribution", "validation", "weight"):
+        assert caption in page
+    assert "<script src=" not in page
+    assert '<link rel="stylesheet" href="http' not in page
