@@ -188,3 +188,13 @@ def test_what_is_unknown_is_named(tmp_path: Path) -> None:
         freeze(model, ["head"])
     with pytest.raises(VisatbError, match="nothing of the model is left"):
         freeze(model, ["vision_tower", "projector", "language_model"])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_template_without_marked_answers_is_replaced_by_one_with(family: str, tmp_path: Path):
+    model, processor = build_tiny(family, 0)
+    processor.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+    model.config.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    template = load_processor(tmp_path).chat_template
+    assert template == read_template({"llava": "vicuna_v1", "qwen2_vl": "qwen2_vl"}[family])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from running import run, workplace
+from running import run_workflow, workplace
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +16,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     folder = shared / "finished"
     with FileLock(shared / "finished.lock"):
         if not folder.is_dir():
-            (workplace(folder) / "output.txt").write_text(run(folder))
+            (workplace(folder) / "output.txt").write_text(run_workflow(folder))
     return folder
 
 

@@ -20,7 +20,7 @@ def command(folder: Path, *arguments: str, configfile: str = SMALL, code: Path =
     ]
 
 
-def run(folder: Path, *arguments: str, configfile: str = SMALL, code: Path = REPOSITORY) -> str:
+def run_workflow(folder: Path, *arguments: str, configfile: str = SMALL, code: Path = REPOSITORY) -> str:
     """Run the workflow in ``folder`` and return what it printed; anything but success fails the test."""
     line = command(folder, *arguments, configfile=configfile, code=code)
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)

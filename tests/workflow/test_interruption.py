@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from running import command, run, workplace
+from running import command, run_workflow, workplace
 
 TINY = "tests/workflow/tiny.yaml"
 SAME = ("weights.tsv", "contributions.tsv", "validation_matrix.tsv", "benchmark.tsv", "plan.tsv")
@@ -40,7 +40,7 @@ def stop_when(folder: Path, sign: str, how: signal.Signals) -> str:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = workplace(tmp_path_factory.mktemp("undisturbed"))
-    run(folder, configfile=TINY)
+    run_workflow(folder, configfile=TINY)
     return folder
 
 
@@ -48,10 +48,10 @@ def test_interrupted_twice_it_ends_with_the_same_models_and_tables(undisturbed: 
     folder = workplace(tmp_path / "disturbed")
     stop_when(folder, "train_preparation mini", signal.SIGINT)  # as Ctrl-C does
     stop_when(folder, "[mine] step", signal.SIGKILL)  # as a power cut does
-    run(folder, "--unlock", configfile=TINY)
+    run_workflow(folder, "--unlock", configfile=TINY)
     finished_before = set((folder / "results" / "tiny" / "runs").glob("*/model"))
     assert finished_before
-    printed = run(folder, configfile=TINY)
+    printed = run_workflow(folder, configfile=TINY)
     assert "train_preparation mini" not in printed, "what was done is not done again"
     assert digests(folder) == digests(undisturbed)
 

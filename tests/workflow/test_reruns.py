@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from running import REPOSITORY, run
+from running import REPOSITORY, run_workflow
 
 FINAL = {"compute_weights", "train visatb", "predict visatb test"} | {
     f"score visatb test {task}" for task in ("caption", "vqa", "gqa", "chart", "ocr", "region", "bbox")
@@ -20,7 +20,7 @@ READ = {"plot_contributions", "plot_difficulty", "plot_weights", "plot_training"
 
 def jobs(folder: Path, *arguments: str, code: Path = REPOSITORY) -> set[str]:
     """Return the jobs that a dry run names, without the plan, which tells of every change in the config."""
-    printed = run(folder, "--dry-run", *arguments, code=code)
+    printed = run_workflow(folder, "--dry-run", *arguments, code=code)
     return set(re.findall(r"^  ([a-z_]+(?: \S+)*): ", printed, re.MULTILINE)) - {"all", "plan"}
 
 

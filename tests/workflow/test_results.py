@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from running import run
+from running import run_workflow
 from safetensors import safe_open
 
 TASKS = ("caption", "vqa", "gqa", "chart", "ocr", "region", "bbox")
@@ -129,7 +129,7 @@ def test_only_safe_files_are_in_a_model_folder(results: Path):
 
 
 def test_the_report_is_one_offline_page(copied: Path):
-    run(copied, "--report", "report.html")
+    run_workflow(copied, "--report", "report.html")
     page = (copied / "report.html").read_text()
     for caption in ("Contribution", "validation", "weight"):
         assert caption in page

@@ -1,5 +1,6 @@
 """The one place that knows LLaVA from Qwen2-VL: loading models and processors, and naming their parts."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +32,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 FAMILIES = tuple(PARTS)
+FAMILY_TEMPLATES = {"llava": "vicuna_v1", "qwen2_vl": "qwen2_vl"}
 PART_NAMES = ("vision_tower", "projector", "language_model")
 
 
@@ -70,11 +72,18 @@ def known_family(family: str, where: str) -> str:
 
 
 def load_processor(path: str | Path) -> ProcessorMixin:
-    """Load the processor (tokenizer and image processor) of a model folder or hub name."""
+    """Load the processor (tokenizer and image processor) of a model folder or hub name.
+
+    A chat template that does not mark the answers, as those on the hub, is replaced by the family's own here, which
+    is saved with every checkpoint: without the marks no token would be supervised.
+    """
     family = model_family(path)
-    if family == "qwen2_vl" and not is_torchvision_available():
-        return Qwen2VLProcessor.from_pretrained(path, trust_remote_code=False)
-    return AutoProcessor.from_pretrained(path, trust_remote_code=False)
+    without_video = family == "qwen2_vl" and not is_torchvision_available()
+    kind = Qwen2VLProcessor if without_video else AutoProcessor
+    processor = kind.from_pretrained(path, trust_remote_code=False)
+    if not re.search(r"{%-?\s*generation", processor.chat_template or ""):
+        processor.chat_template = read_template(FAMILY_TEMPLATES[family])
+    return processor
 
 
 def load_model(path: str | Path, dtype: torch.dtype, attention: str | None = None) -> PreTrainedModel:
