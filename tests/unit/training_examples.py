@@ -19,6 +19,7 @@ from visatb.data.demo import demo_sample
 from visatb.data.mixtures import MIXTURE_SCHEMA
 from visatb.files import write_parquet
 from visatb.training.collator import Sample
+from visatb.training.fit import Machine, Recipe, fit
 from visatb.training.tiny import build_tiny
 
 torch.set_num_threads(1)
@@ -69,7 +70,8 @@ def turns(*texts: str) -> list[dict[str, str]]:
 def sample(task: str, number: int) -> Sample:
     """Return a sample of the demo; those of the task ``text`` have no image."""
     if task == "text":
-        return {"conversations": turns(f"Count to {number}", "one two " * (1 + number % 3)), "image": None, "task": task}
+        conversations = turns(f"Count to {number}", "one two " * (1 + number % 3))
+        return {"conversations": conversations, "image": None, "task": task}
     image, record = demo_sample(0, task, "train", number)
     return {"conversations": record["conversations"], "image": image, "task": task}
 
@@ -99,9 +101,9 @@ def start_training(
     arguments = [text for name, value in settings.items() if value is not True for text in (f"--{name}", str(value))]
     places = {"run": "mini", "base": base, "mixture": mixture, "folder": folder, "output": folder / "model"}
     arguments += [text for name, value in places.items() for text in (f"--{name}", str(value))]
+    given = ["--weight", *(f"{task}={value}" for task, value in weights.items())]
     return subprocess.Popen(
-        [*launcher, str(ROOT / "workflow_scripts/train.py"), *flags, *arguments]
-        + ["--weight", *(f"{task}={value}" for task, value in weights.items())],
+        [*launcher, str(ROOT / "workflow_scripts/train.py"), *flags, *arguments, *given],
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -115,6 +117,13 @@ def train(folder: Path, base: Path, mixture: Path, **options: Any) -> str:
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
     return said
+
+
+def train_here(folder: Path, base: Path, mixture: Path, **changes: Any) -> None:
+    """Train in this process, by `fit`; ``changes`` are the recipe's."""
+    settings = {name.replace("-", "_"): value for name, value in RECIPE.items()} | {"freeze": ()}
+    machine = Machine(micro_batch_size=4, attention="eager", save_steps=3)
+    fit("mini", mixture, str(base), LAMBDAS, Recipe(**settings | changes), machine, folder, folder / "model")
 
 
 def weights_in(model: Path) -> dict[str, torch.Tensor]:

@@ -134,6 +134,11 @@ class _Predictor:
         bfloat16_on_gpu = generation.device != "cpu" and generation.precision == "bfloat16"
         dtype = torch.bfloat16 if bfloat16_on_gpu else torch.float32
         self._model: PreTrainedModel = load_model(folder, dtype, generation.attention).to(generation.device).eval()
+        tokenizer = self._processor.tokenizer
+        ends = self._model.generation_config.eos_token_id or tokenizer.eos_token_id
+        self._ends: list[int] = [ends] if isinstance(ends, int) else list(ends)
+        # Whatever else the model brings along, such as a penalty for repetition, would bend the greedy answers.
+        self._model.generation_config = GenerationConfig(eos_token_id=self._ends, pad_token_id=tokenizer.pad_token_id)
 
     def answer(self, rows: Sequence[dict[str, Any]], max_new_tokens: int) -> pa.Table:
         """Return the rows with their answers, in the rows' order; questions of like length share a batch."""
@@ -179,19 +184,16 @@ class _Predictor:
         return [self._decoded(row) for row in tokens[:, inputs["input_ids"].shape[1] :].tolist()]
 
     def _greedy(self, max_new_tokens: int) -> GenerationConfig:
-        tokenizer = self._processor.tokenizer
         return GenerationConfig(
             do_sample=False,
             num_beams=1,
             max_new_tokens=max_new_tokens,
-            eos_token_id=self._model.generation_config.eos_token_id or tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=self._ends,
+            pad_token_id=self._processor.tokenizer.pad_token_id,
         )
 
     def _decoded(self, tokens: list[int]) -> dict[str, Any]:
-        ends = self._model.generation_config.eos_token_id or self._processor.tokenizer.eos_token_id
-        end_ids = {ends} if isinstance(ends, int) else set(ends)
-        length = next((index for index, token in enumerate(tokens) if token in end_ids), None)
+        length = next((index for index, token in enumerate(tokens) if token in self._ends), None)
         text = self._processor.tokenizer.decode(tokens[:length], skip_special_tokens=True)
         return {
             "prediction": text.strip(),

@@ -148,11 +148,15 @@ def _layout(machine: Machine) -> str:
 
 def _prepare_libraries(machine: Machine) -> None:
     disable_progress_bar()
-    if machine.deepspeed and machine.gpus == 0:
-        import deepspeed.comm  # noqa: F401
+    if machine.deepspeed is None:
+        return
+    import deepspeed.comm
 
+    if machine.gpus == 0:
         # Its shared-memory operator would be compiled; gloo does without.
         sys.modules["deepspeed.comm.torch"].build_shm_op = lambda: None  # type: ignore[attr-defined]
+    # ZeRO-3 cuts the model up while it is loaded, before the Trainer would start the processes' talk.
+    deepspeed.comm.init_distributed("nccl" if machine.gpus else "gloo")
 
 
 def _say_what_was_silent(run: str, trainer: VitwTrainer, recipe: Recipe) -> None:
@@ -225,7 +229,7 @@ def _arguments(recipe: Recipe, machine: Machine, output: Path) -> TrainingArgume
         max_grad_norm=recipe.max_gradient_norm,
         bf16=bfloat16,
         tf32=bfloat16 if machine.gpus else None,
-        gradient_checkpointing=machine.gradient_checkpointing,
+        activation_checkpointing=machine.gradient_checkpointing,
         deepspeed=machine.deepspeed,
         use_cpu=machine.gpus == 0,
         # LLaVA does not use the last layer of its vision tower, whose gradients DDP would wait for.

@@ -19,6 +19,7 @@ class History(TrainerCallback):
         self._attempt = self._last_attempt() + 1
         self._logged = time.monotonic()
         self._last_step = 0
+        self._said_something = False
         self._progress: Progress | None = None
 
     def _last_attempt(self) -> int:
@@ -38,9 +39,10 @@ class History(TrainerCallback):
         self._progress = Progress(self._run, "step", state.max_steps, done=state.global_step)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Have the last step logged, whatever its number is."""
-        if state.global_step >= state.max_steps:
+        """Have an attempt's first step logged, that it leaves a trace, and the last one, whatever its number is."""
+        if not self._said_something or state.global_step >= state.max_steps:
             control.should_log = True
+        self._said_something = True
 
     def on_log(
         self,
