@@ -57,6 +57,7 @@ rule plot_contributions:
     input:
         contributions="<results>/contributions.tsv",
         intervals="<results>/contributions_intervals.tsv",
+        balancing="<results>/balancing.json",
         weights="<results>/weights.tsv",
     output:
         figure("contributions", "4 Weights"),
@@ -72,7 +73,7 @@ rule plot_contributions:
         runtime=10,
     shell:
         "{PYTHON} {SCRIPTS}/plot_contributions.py --contributions {input.contributions:q}"
-        " --intervals {input.intervals:q} --weights {input.weights:q} --output {output:q} > {log:q} 2>&1"
+        " --intervals {input.intervals:q} --weights {input.weights:q} --balancing {input.balancing:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule plot_difficulty:

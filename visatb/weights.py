@@ -89,8 +89,15 @@ def measure_weights(
             "temperature_chosen": "by the rule" if settings.temperature == "auto" else "by the config",
             "notes": point.notes,
             "unlearned": [str(one) for one in point.unlearned],
+            "not_measured": _not_measured(point),
         },
     )
+
+
+def _not_measured(point: Balance) -> list[str]:
+    """Return the groups of whose columns none could be used: C_in and D of others stand in for theirs."""
+    measured = {int(group) for group in point.layout.group_of[point.screening.kept]}
+    return [name for number, name in enumerate(point.names.groups) if number not in measured]
 
 
 def _difficulty(point: Balance, bounds: Intervals) -> pd.DataFrame:

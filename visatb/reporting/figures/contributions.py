@@ -24,26 +24,31 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 @styled
 def contributions_figure(
-    contributions: pd.DataFrame, margins: pd.DataFrame, intervals: pd.DataFrame | None = None
+    contributions: pd.DataFrame,
+    margins: pd.DataFrame,
+    intervals: pd.DataFrame | None = None,
+    not_measured: Collection[str] = (),
 ) -> Figure:
     """Draw C[i -> j], N x N: group i (trained in full) in the rows, group j (validated) in the columns.
 
     ``contributions``: indexed and headed by group. ``margins``: the columns ``C_out`` and ``C_in`` by group.
     ``intervals``: the columns ``from``, ``to``, ``low``, ``high``; where an interval excludes 0, C is bold.
-    Colours are centred at 0 and saturate at the largest value off the diagonal, at most 1.
+    The columns of the groups ``not_measured`` hold dashes. Colours are centred at 0 and saturate at the largest value
+    off the diagonal, at most 1.
     """
     names = [str(name) for name in contributions.index]
     margins = margins.loc[contributions.index]
     values = contributions.loc[:, contributions.index].to_numpy(float, copy=True)
     np.fill_diagonal(values, np.nan)
-    limit = float(np.clip(np.nanmax(np.abs(values)), 0.2, 1.0))
+    values[:, [name in not_measured for name in names]] = np.nan
+    limit = float(np.clip(np.nanmax(np.abs(values), initial=0.0), 0.2, 1.0))
     figure, axes = _canvas(names)
     edge = len(names) + GAP
     mesh = _draw(axes, values, (0, 0), limit, _sure(names, intervals))
     _draw(axes, margins["C_out"].to_numpy(float)[:, None], (edge, 0), limit)
     _draw(axes, margins["C_in"].to_numpy(float)[None, :], (0, edge), limit)
     _name_axes(axes, names, edge)
-    extend = _EXTEND[bool(np.nanmin(values) < -limit), bool(np.nanmax(values) > limit)]
+    extend = _EXTEND[bool((values < -limit).any()), bool((values > limit).any())]
     bar = figure.colorbar(mesh, ax=axes, location="bottom", fraction=0.04, aspect=40, pad=0.02, extend=extend)
     bar.ax.xaxis.set_major_locator(MaxNLocator(5))
     bar.outline.set_visible(False)
@@ -86,7 +91,7 @@ def _draw(
     limit: float,
     bold: Collection[tuple[int, int]] = (),
 ) -> QuadMesh:
-    """Draw cells with their values, the first at ``corner`` (x, y). NaN is the diagonal, which is 1."""
+    """Draw cells with their values, the first at ``corner`` (x, y). NaN is grey: the diagonal, or not measured."""
     left, top = corner
     rows, columns = values.shape
     x, y = np.arange(columns + 1) + left, np.arange(rows + 1) + top
@@ -97,14 +102,14 @@ def _draw(
     for (i, j), value in np.ndenumerate(values):
         shade = "black" if luminance[i, j] > 0.45 else "white"
         weight = "bold" if (i, j) in bold else "normal"
-        text = _value_text(value)
+        text = "1" if i == j and rows == columns else _value_text(value)
         axes.text(left + j + 0.5, top + i + 0.52, text, ha="center", va="center", color=shade, weight=weight)
     return mesh
 
 
 def _value_text(value: float) -> str:
     if np.isnan(value):
-        return "1"
+        return "–"
     return f"{value:z.2f}" if abs(value) < 10 else f"{value:.0f}"
 
 
