@@ -8,6 +8,7 @@ if not workflow.overwrite_configfiles:
 
 
 include: "rules/common.smk"
+include: "rules/options.smk"
 
 
 pathvars:

@@ -33,6 +33,7 @@ if ! "$venv/bin/python" -c "import torch, sys; sys.exit(torch.__version__.split(
 fi
 constraints=()
 [ "$mode" = unlocked ] || constraints=(--constraint envs/lock.txt)
-pip install "${constraints[@]}" --editable ".[workflow,slurm,train,evaluate,report,dev]"
+# "compat" puts this folder itself on the path, where Snakemake looks for its logger plugins.
+pip install "${constraints[@]}" --config-settings editable_mode=compat --editable ".[workflow,slurm,train,evaluate,report,dev]"
 "$venv/bin/python" -c "import torch; print('ready: torch', torch.__version__, '| GPUs:', torch.cuda.device_count())"
 touch "$venv/ready"

@@ -2,8 +2,7 @@
 
 BALANCING = EXPERIMENT.config.balancing
 VALIDATION_SCORES = [
-    f"<results>/scores/{run}/{split}/{task}.parquet"
-    for run, split, task in EXPERIMENT.evaluations("val")
+    f"<results>/scores/{run}/{split}/{task}.parquet" for run, split, task in EXPERIMENT.evaluations("val")
 ]
 COLUMNS = [f"{task}:{metric}" for task, metric in EXPERIMENT.validation_columns]
 BALANCED = options(
@@ -37,7 +36,7 @@ rule collect_validation_matrix:
         scores=EXPERIMENT.folder / "scores",
         balanced=BALANCED,
     shell:
-        "{PYTHON} {SCRIPTS}/collect_validation_matrix.py --scores {params.scores:q} {params.balanced}"
+        "python $SCRIPTS/collect_validation_matrix.py --scores {params.scores:q} {params.balanced}"
         " --matrix {output.matrix:q} --tidy {output.tidy:q} > {log:q} 2>&1"
 
 
@@ -75,15 +74,10 @@ rule compute_weights:
             on_unlearned=BALANCING.on_unlearned,
             bootstrap=BALANCING.bootstrap,
             seed=EXPERIMENT.config.seed,
-            fixed=pairs(
-                {
-                    task: fixed.weight
-                    for task, fixed in EXPERIMENT.config.fixed_tasks.items()
-                }
-            ),
+            fixed=pairs({task: fixed.weight for task, fixed in EXPERIMENT.config.fixed_tasks.items()}),
         ),
     shell:
-        "{PYTHON} {SCRIPTS}/compute_weights.py --scores {params.scores:q} {params.balanced} {params.options}"
+        "python $SCRIPTS/compute_weights.py --scores {params.scores:q} {params.balanced} {params.options}"
         " --contributions-table {output.contributions:q}"
         " --contributions_intervals-table {output.contributions_intervals:q}"
         " --difficulty-table {output.difficulty:q} --weights-table {output.weights:q}"

@@ -2,15 +2,12 @@
 
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
-# Scripts run by path find the library wherever the working directory is.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [workflow.basedir, *filter(None, [os.environ.get("PYTHONPATH")])]
-)
 
 from visatb.config_loading import read_yaml
 from visatb.errors import VisatbError
@@ -18,16 +15,19 @@ from visatb.experiment import Experiment
 
 try:
     for file in workflow.overwrite_configfiles or workflow.configfiles:
-        read_yaml(
-            file
-        )  # names the line of a key given twice, which Snakemake lets pass
+        read_yaml(file)  # names the line of a key given twice, which Snakemake lets pass
     EXPERIMENT = Experiment.from_values(config, "the config")
 except VisatbError as mistake:
     raise WorkflowError(str(mistake)) from None
 
-SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
-PYTHON = sys.executable
-MODEL_PYTHON = EXPERIMENT.config.python or PYTHON
+# Rules call `python $SCRIPTS/<rule>.py`, which finds the library wherever the working directory is; a job in a conda
+# environment finds that environment's python first.
+os.environ |= {
+    "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+    "PYTHONPATH": os.pathsep.join([workflow.basedir, *filter(None, [os.environ.get("PYTHONPATH")])]),
+    "SCRIPTS": str(Path(workflow.basedir) / "workflow_scripts"),
+    "MODEL_PYTHON": EXPERIMENT.config.python or "python",
+}
 PREPARATION = [run.name for run in EXPERIMENT.preparation_runs]
 SINGLE = [run.name for run in EXPERIMENT.final_runs if run.kind == "single"]
 FINAL = [run.name for run in EXPERIMENT.final_runs if run.kind != "single"]
@@ -40,24 +40,6 @@ SCORES = [
 
 def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
-
-
-def options(**values):
-    """Command-line options: learning_rate=0.1 becomes --learning-rate 0.1; None and False are left out."""
-    words = []
-    for name, value in values.items():
-        if value is None or value is False or value == [] or value == ():
-            continue
-        words.append(f"--{name.replace('_', '-')}")
-        if value is not True:
-            words += (
-                map(str, value) if isinstance(value, (list, tuple)) else [str(value)]
-            )
-    return shlex.join(words)
-
-
-def pairs(mapping):
-    return [f"{name}={value}" for name, value in mapping.items()]
 
 
 def asked_for(resource, of):

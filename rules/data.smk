@@ -6,11 +6,7 @@ if CORPUS:
 
     rule draw_corpus:
         output:
-            [
-                path
-                for task, split in EXPERIMENT.splits
-                for path in EXPERIMENT.files(task, split)
-            ],
+            [path for task, split in EXPERIMENT.splits for path in EXPERIMENT.files(task, split)],
         log:
             "<results>/logs/draw_corpus.log",
         benchmark:
@@ -28,7 +24,7 @@ if CORPUS:
                 **dict(CORPUS.samples),
             ),
         shell:
-            "{PYTHON} {SCRIPTS}/draw_corpus.py {params.options} --processes {threads} > {log} 2>&1"
+            "python $SCRIPTS/draw_corpus.py {params.options} --processes {threads} > {log} 2>&1"
 
 
 rule check_data:
@@ -56,16 +52,13 @@ rule check_data:
             metrics=EXPERIMENT.box_metrics(w.task),
         ),
     shell:
-        "VISATB_PROGRESS_FD=3 {PYTHON} {SCRIPTS}/check_data.py {params.options} --files {input.files:q}"
+        "VISATB_PROGRESS_FD=3 python $SCRIPTS/check_data.py {params.options} --files {input.files:q}"
         " --output {output.records:q} --report {output.report:q} 3>&2 > {log:q} 2>&1"
 
 
 rule collect_data_report:
     input:
-        [
-            f"<results>/records/{task}/{split}.report.json"
-            for task, split in EXPERIMENT.splits
-        ],
+        [f"<results>/records/{task}/{split}.report.json" for task, split in EXPERIMENT.splits],
     output:
         report(
             "<results>/data_report.tsv",
@@ -83,15 +76,12 @@ rule collect_data_report:
         mem_mb=1000,
         runtime=10,
     shell:
-        "{PYTHON} {SCRIPTS}/collect_data_report.py --reports {input:q} --output {output:q} > {log:q} 2>&1"
+        "python $SCRIPTS/collect_data_report.py --reports {input:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule plan:
     input:
-        [
-            f"<results>/records/{task}/{split}.parquet"
-            for task, split in EXPERIMENT.splits
-        ],
+        [f"<results>/records/{task}/{split}.parquet" for task, split in EXPERIMENT.splits],
     output:
         report("<results>/plan.tsv", caption="../report/plan.rst", category="1 Plan"),
     log:
@@ -108,16 +98,13 @@ rule plan:
         config=json.dumps(config, separators=(",", ":")),
         records=EXPERIMENT.folder / "records",
     shell:
-        "VISATB_PROGRESS_FD=3 {PYTHON} {SCRIPTS}/plan.py --config {params.config:q} --records {params.records:q}"
+        "VISATB_PROGRESS_FD=3 python $SCRIPTS/plan.py --config {params.config:q} --records {params.records:q}"
         " --output {output:q} 3>&2 > {log:q} 2>&1"
 
 
 rule build_mixture:
     input:
-        records=lambda w: [
-            f"<results>/records/{task}/train.parquet"
-            for task in EXPERIMENT.runs[w.run].mixture
-        ],
+        records=lambda w: [f"<results>/records/{task}/train.parquet" for task in EXPERIMENT.runs[w.run].mixture],
         # So that every split of every task is checked before anything is trained.
         checked="<results>/data_report.tsv",
     output:
@@ -136,12 +123,9 @@ rule build_mixture:
         records=EXPERIMENT.folder / "records",
         options=lambda w: options(
             subset=pairs(EXPERIMENT.runs[w.run].mixture),
-            rate=[
-                f"{subset}={EXPERIMENT.rate(subset)}"
-                for subset in ("mini", "large", "train")
-            ],
+            rate=[f"{subset}={EXPERIMENT.rate(subset)}" for subset in ("mini", "large", "train")],
             seed=EXPERIMENT.config.seed,
         ),
     shell:
-        "{PYTHON} {SCRIPTS}/build_mixture.py --records {params.records:q} {params.options}"
+        "python $SCRIPTS/build_mixture.py --records {params.records:q} {params.options}"
         " --output {output:q} > {log:q} 2>&1"

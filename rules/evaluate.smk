@@ -1,45 +1,18 @@
 # Answers of every run, all tasks in one job with the model loaded once; then scores, one small job a task.
 
 
-def prediction_options(wildcards):
-    settings, wanted = EXPERIMENT.config.evaluation, EXPERIMENT.config.resources.predict
-    tasks = EXPERIMENT.runs[wildcards.run].evaluates[wildcards.split]
-    return options(
-        run=wildcards.run,
-        split=wildcards.split,
-        max_new_tokens=[
-            f"{task}={EXPERIMENT.tasks[task].max_new_tokens}" for task in tasks
-        ],
-        batch_size=settings.batch_size,
-        shard_size=settings.shard_size,
-        precision=EXPERIMENT.config.training.precision,
-        attention=EXPERIMENT.model.attention,
-        gpus=wanted.gpus,
-    )
-
-
-def records_to_answer(wildcards):
-    tasks = EXPERIMENT.runs[wildcards.run].evaluates[wildcards.split]
-    return [f"<results>/records/{task}/{wildcards.split}.parquet" for task in tasks]
-
-
 rule predict:
     input:
         model="<results>/runs/{run}/model",
         records=records_to_answer,
     output:
-        [
-            f"<results>/predictions/{{run}}/{{split}}/{task}.parquet"
-            for task in EXPERIMENT.tasks
-        ],
+        [f"<results>/predictions/{{run}}/{{split}}/{task}.parquet" for task in EXPERIMENT.tasks],
     log:
         "<results>/logs/predict/{run}.{split}.log",
     benchmark:
         "<results>/benchmarks/predict/{run}.{split}.tsv"
     wildcard_constraints:
-        run=one_of(
-            [name for name, run in EXPERIMENT.runs.items() if len(run.mixture) > 1]
-        ),
+        run=one_of([name for name, run in EXPERIMENT.runs.items() if len(run.mixture) > 1]),
     priority: 35
     conda:
         "../envs/train.yaml"
@@ -54,7 +27,7 @@ rule predict:
         output=subpath(output[0], parent=True),
         shards=subpath(input.model, parent=True),
     shell:
-        "VISATB_PROGRESS_FD=3 {MODEL_PYTHON} {SCRIPTS}/predict.py {params.options} --threads {threads}"
+        "VISATB_PROGRESS_FD=3 $MODEL_PYTHON $SCRIPTS/predict.py {params.options} --threads {threads}"
         " --model {input.model:q} --records {params.records:q} --output {params.output:q}"
         " --shards {params.shards:q}/answers 3>&2 > {log:q} 2>&1"
 
@@ -68,9 +41,7 @@ use rule predict as predict_alone with:
     benchmark:
         "<results>/benchmarks/predict/{run}.{split}.{task}.tsv"
     wildcard_constraints:
-        run=one_of(
-            [name for name, run in EXPERIMENT.runs.items() if len(run.mixture) == 1]
-        ),
+        run=one_of([name for name, run in EXPERIMENT.runs.items() if len(run.mixture) == 1]),
     priority: 15
 
 
@@ -92,4 +63,4 @@ rule score:
     params:
         options=lambda w: options(metrics=EXPERIMENT.tasks[w.task].metrics),
     shell:
-        "{PYTHON} {SCRIPTS}/score.py --predictions {input:q} {params.options} --output {output:q} > {log:q} 2>&1"
+        "python $SCRIPTS/score.py --predictions {input:q} {params.options} --output {output:q} > {log:q} 2>&1"

@@ -1,27 +1,12 @@
 # What people read: the benchmark table, figures and the summary.
 
-TEST_SCORES = [
-    f"<results>/scores/{run}/{split}/{task}.parquet"
-    for run, split, task in EXPERIMENT.evaluations("test")
-]
+TEST_SCORES = [f"<results>/scores/{run}/{split}/{task}.parquet" for run, split, task in EXPERIMENT.evaluations("test")]
 PREPARATION_FIGURES = [
-    f"<results>/figures/{name}.{kind}"
-    for name in ("contributions", "difficulty", "weights")
-    for kind in ("svg", "png")
+    f"<results>/figures/{name}.{kind}" for name in ("contributions", "difficulty", "weights") for kind in ("svg", "png")
 ]
 FIGURES = PREPARATION_FIGURES + [
-    f"<results>/figures/{name}.{kind}"
-    for name in ("training", "benchmark")
-    for kind in ("svg", "png")
+    f"<results>/figures/{name}.{kind}" for name in ("training", "benchmark") for kind in ("svg", "png")
 ]
-
-
-def figure(name, category):
-    return report(
-        f"<results>/figures/{name}.svg",
-        caption=f"../report/{name}.rst",
-        category=category,
-    )
 
 
 rule collect_benchmark:
@@ -49,7 +34,7 @@ rule collect_benchmark:
         scores=EXPERIMENT.folder / "scores",
         options=options(method=EXPERIMENT.config.methods, column=COLUMNS),
     shell:
-        "{PYTHON} {SCRIPTS}/collect_benchmark.py --scores {params.scores:q} {params.options}"
+        "python $SCRIPTS/collect_benchmark.py --scores {params.scores:q} {params.options}"
         " --table {output.table:q} --markdown {output.markdown:q} --tidy {output.tidy:q} > {log:q} 2>&1"
 
 
@@ -72,7 +57,7 @@ rule plot_contributions:
         mem_mb=2000,
         runtime=10,
     shell:
-        "{PYTHON} {SCRIPTS}/plot_contributions.py --contributions {input.contributions:q}"
+        "python $SCRIPTS/plot_contributions.py --contributions {input.contributions:q}"
         " --intervals {input.intervals:q} --weights {input.weights:q} --balancing {input.balancing:q} --output {output:q} > {log:q} 2>&1"
 
 
@@ -92,7 +77,7 @@ rule plot_difficulty:
         mem_mb=2000,
         runtime=10,
     shell:
-        "{PYTHON} {SCRIPTS}/plot_difficulty.py --difficulty {input:q} --output {output:q} > {log:q} 2>&1"
+        "python $SCRIPTS/plot_difficulty.py --difficulty {input:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule plot_weights:
@@ -111,7 +96,7 @@ rule plot_weights:
         mem_mb=2000,
         runtime=10,
     shell:
-        "{PYTHON} {SCRIPTS}/plot_weights.py --weights {input:q} --output {output:q} > {log:q} 2>&1"
+        "python $SCRIPTS/plot_weights.py --weights {input:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule plot_training:
@@ -130,11 +115,9 @@ rule plot_training:
         mem_mb=2000,
         runtime=10,
     params:
-        histories=lambda w, input: [
-            str(Path(model).with_name("training.jsonl")) for model in input
-        ],
+        histories=lambda w, input: [str(Path(model).with_name("training.jsonl")) for model in input],
     shell:
-        "{PYTHON} {SCRIPTS}/plot_training.py --runs {params.histories:q} --output {output:q} > {log:q} 2>&1"
+        "python $SCRIPTS/plot_training.py --runs {params.histories:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule plot_benchmark:
@@ -153,7 +136,7 @@ rule plot_benchmark:
         mem_mb=2000,
         runtime=10,
     shell:
-        "{PYTHON} {SCRIPTS}/plot_benchmark.py --benchmark {input:q} --output {output:q} > {log:q} 2>&1"
+        "python $SCRIPTS/plot_benchmark.py --benchmark {input:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule summarize:
@@ -175,10 +158,9 @@ rule summarize:
         runtime=10,
     params:
         see=lambda w, input: [
-            str(Path(input.weights).with_name(name))
-            for name in ("weights.tsv", "benchmark.md", "figures")
+            str(Path(input.weights).with_name(name)) for name in ("weights.tsv", "benchmark.md", "figures")
         ],
     shell:
-        "{PYTHON} {SCRIPTS}/summarize.py --weights {input.weights:q}"
+        "python $SCRIPTS/summarize.py --weights {input.weights:q}"
         " --balancing {input.balancing:q} --benchmark {input.benchmark:q}"
         " --scores {input.scores:q} --see {params.see:q} --output {output:q} > {log:q} 2>&1"

@@ -1,21 +1,5 @@
 # The base checkpoint, where the workflow makes it itself, and one training a run.
 
-BASE = EXPERIMENT.model.checkpoint
-PRETRAINING = EXPERIMENT.model.pretraining
-RECIPE = (
-    "epochs",
-    "global_batch_size",
-    "learning_rate",
-    "warmup",
-    "schedule",
-    "weight_decay",
-    "beta1",
-    "beta2",
-    "max_gradient_norm",
-    "max_length",
-    "precision",
-    "normalization",
-)
 
 if PRETRAINING:
 
@@ -40,7 +24,7 @@ if PRETRAINING:
                 **dict(PRETRAINING.vision),
             ),
         shell:
-            "VISATB_PROGRESS_FD=3 {MODEL_PYTHON} {SCRIPTS}/pretrain_vision.py {params.options}"
+            "VISATB_PROGRESS_FD=3 $MODEL_PYTHON $SCRIPTS/pretrain_vision.py {params.options}"
             " --threads {threads} --output {output:q} 3>&2 > {log:q} 2>&1"
 
     rule pretrain_alignment:
@@ -62,49 +46,8 @@ if PRETRAINING:
         params:
             options=options(seed=PRETRAINING.seed, **dict(PRETRAINING.alignment)),
         shell:
-            "VISATB_PROGRESS_FD=3 {MODEL_PYTHON} {SCRIPTS}/pretrain_alignment.py --vision {input:q}"
+            "VISATB_PROGRESS_FD=3 $MODEL_PYTHON $SCRIPTS/pretrain_alignment.py --vision {input:q}"
             " {params.options} --threads {threads} --output {output:q} 3>&2 > {log:q} 2>&1"
-
-
-def weights_file(wildcards):
-    return (
-        "<results>/weights.tsv"
-        if EXPERIMENT.runs[wildcards.run].weights == "visatb"
-        else []
-    )
-
-
-def training_options(wildcards):
-    settings = EXPERIMENT.config.training
-    return options(
-        run=wildcards.run,
-        base=BASE,
-        weight=pairs(EXPERIMENT.given_weights(wildcards.run)),
-        seed=EXPERIMENT.config.seed,
-        **{name: getattr(settings, name) for name in RECIPE},
-        freeze=EXPERIMENT.model.freeze,
-    )
-
-
-def machine_options(wildcards):
-    settings = EXPERIMENT.config.training
-    return options(
-        micro_batch_size=settings.micro_batch_size,
-        gpus=training_resources(wildcards).gpus,
-        attention=EXPERIMENT.model.attention,
-        gradient_checkpointing=settings.gradient_checkpointing,
-        deepspeed=settings.deepspeed,
-        save_steps=settings.save_steps,
-        keep_checkpoints=settings.keep_checkpoints,
-    )
-
-
-def launcher(wildcards):
-    """One process trains alone; several, one a GPU, are started by torchrun."""
-    gpus = training_resources(wildcards).gpus
-    if gpus <= 1:
-        return shlex.quote(MODEL_PYTHON)
-    return f"{shlex.quote(MODEL_PYTHON)} -m torch.distributed.run --standalone --nproc-per-node {gpus}"
 
 
 rule train:
@@ -133,11 +76,9 @@ rule train:
         folder=subpath(output.model, parent=True),
         options=training_options,
         machine=machine_options,
-        weights=lambda w, input: (
-            f"--weights {shlex.quote(input.weights)}" if input.weights else ""
-        ),
+        weights=lambda w, input: (f"--weights {shlex.quote(input.weights)}" if input.weights else ""),
     shell:
-        "VISATB_PROGRESS_FD=3 {params.launcher} {SCRIPTS}/train.py {params.options} {params.machine}"
+        "VISATB_PROGRESS_FD=3 $MODEL_PYTHON {params.launcher} $SCRIPTS/train.py {params.options} {params.machine}"
         " --threads {threads} --mixture {input.mixture:q} {params.weights}"
         " --folder {params.folder:q} --output {output.model:q} 3>&2 > {log:q} 2>&1"
 

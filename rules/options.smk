@@ -1,0 +1,97 @@
+# What jobs are told on their command lines, as functions of the run.
+
+BASE = EXPERIMENT.model.checkpoint
+PRETRAINING = EXPERIMENT.model.pretraining
+RECIPE = (
+    "epochs",
+    "global_batch_size",
+    "learning_rate",
+    "warmup",
+    "schedule",
+    "weight_decay",
+    "beta1",
+    "beta2",
+    "max_gradient_norm",
+    "max_length",
+    "precision",
+    "normalization",
+)
+
+
+def options(**values):
+    """Command-line options: learning_rate=0.1 becomes --learning-rate 0.1; None and False are left out."""
+    words = []
+    for name, value in values.items():
+        if value is None or value is False or value == [] or value == ():
+            continue
+        words.append(f"--{name.replace('_', '-')}")
+        if value is not True:
+            words += map(str, value) if isinstance(value, (list, tuple)) else [str(value)]
+    return shlex.join(words)
+
+
+def pairs(mapping):
+    return [f"{name}={value}" for name, value in mapping.items()]
+
+
+def weights_file(wildcards):
+    return "<results>/weights.tsv" if EXPERIMENT.runs[wildcards.run].weights == "visatb" else []
+
+
+def training_options(wildcards):
+    settings = EXPERIMENT.config.training
+    return options(
+        run=wildcards.run,
+        base=BASE,
+        weight=pairs(EXPERIMENT.given_weights(wildcards.run)),
+        seed=EXPERIMENT.config.seed,
+        **{name: getattr(settings, name) for name in RECIPE},
+        freeze=EXPERIMENT.model.freeze,
+    )
+
+
+def machine_options(wildcards):
+    settings = EXPERIMENT.config.training
+    return options(
+        micro_batch_size=settings.micro_batch_size,
+        gpus=training_resources(wildcards).gpus,
+        attention=EXPERIMENT.model.attention,
+        gradient_checkpointing=settings.gradient_checkpointing,
+        deepspeed=settings.deepspeed,
+        save_steps=settings.save_steps,
+        keep_checkpoints=settings.keep_checkpoints,
+    )
+
+
+def launcher(wildcards):
+    """Several processes, one a GPU, are started by torchrun; one alone is started as it is."""
+    gpus = training_resources(wildcards).gpus
+    return f"-m torch.distributed.run --standalone --nproc-per-node {gpus}" if gpus > 1 else ""
+
+
+def prediction_options(wildcards):
+    settings, wanted = EXPERIMENT.config.evaluation, EXPERIMENT.config.resources.predict
+    tasks = EXPERIMENT.runs[wildcards.run].evaluates[wildcards.split]
+    return options(
+        run=wildcards.run,
+        split=wildcards.split,
+        max_new_tokens=[f"{task}={EXPERIMENT.tasks[task].max_new_tokens}" for task in tasks],
+        batch_size=settings.batch_size,
+        shard_size=settings.shard_size,
+        precision=EXPERIMENT.config.training.precision,
+        attention=EXPERIMENT.model.attention,
+        gpus=wanted.gpus,
+    )
+
+
+def records_to_answer(wildcards):
+    tasks = EXPERIMENT.runs[wildcards.run].evaluates[wildcards.split]
+    return [f"<results>/records/{task}/{wildcards.split}.parquet" for task in tasks]
+
+
+def figure(name, category):
+    return report(
+        f"<results>/figures/{name}.svg",
+        caption=f"../report/{name}.rst",
+        category=category,
+    )
