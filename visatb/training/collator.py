@@ -63,7 +63,8 @@ class Collator:
     The batch holds ``input_ids``, ``attention_mask``, the model's image inputs, ``labels`` (``IGNORED`` outside the
     assistant's answers and their end-of-turn tokens) and ``task_ids``, the last two of shape [samples, tokens].
     With ``always_an_image`` a micro-batch of texts alone gets one more row, a blank image of which nothing is
-    supervised and whose task is ``NO_TASK``: ranks that share gradients or parameters must all use the vision tower.
+    supervised and whose task is ``NO_TASK``: ranks that share gradients or parameters must all use the vision tower,
+    and Adam treats a gradient of zero otherwise than none at all, which would depend on how a step is split.
     """
 
     def __init__(

@@ -201,7 +201,7 @@ def _trainer(
         model=model,
         args=arguments,
         train_dataset=MixtureDataset(table),
-        data_collator=Collator(processor, tasks, recipe.max_length, always_an_image=world_size() > 1 and has_images),
+        data_collator=Collator(processor, tasks, recipe.max_length, always_an_image=has_images),
         processing_class=processor,
         callbacks=[History(folder / "training.jsonl", run)],
         tasks=tasks,
