@@ -66,7 +66,7 @@ def machine_options(wildcards):
 def launcher(wildcards):
     """Several processes, one a GPU, are started by torchrun; one alone is started as it is."""
     gpus = training_resources(wildcards).gpus
-    return f"-m torch.distributed.run --standalone --nproc-per-node {gpus}" if gpus > 1 else ""
+    return f"-m torch.distributed.run --standalone --nproc-per-node {gpus} --" if gpus > 1 else ""
 
 
 def prediction_options(wildcards):

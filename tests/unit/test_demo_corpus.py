@@ -104,7 +104,9 @@ def test_caption_lists_what_is_seen_in_reading_order(number: int) -> None:
 @pytest.mark.parametrize("number", NUMBERS)
 def test_box_encloses_the_described_object_exactly(number: int) -> None:
     pixels, question, answer = asked("bbox", number)
-    thing = next(thing for thing in objects(pixels) if question.startswith(f"The {looks(thing)}."))
+    color, shape, cell = re.match(r"The (\w+) (\w+) in cell (\w\d)\.", question).groups()
+    (thing,) = [thing for thing in objects(pixels) if thing[:2] == (color, shape)]
+    assert cell == f"{'ABCD'[thing[4]]}{thing[3] + 1}"
     expected = "[" + ", ".join(f"{value / 64:.2f}" for value in thing[5]) + "]"
     assert answer == expected
 
@@ -139,20 +141,16 @@ def test_vqa_answer_is_the_look_of_the_object_asked_for(number: int) -> None:
 def test_gqa_answer_follows_from_the_objects(number: int) -> None:
     pixels, question, answer = asked("gqa", number)
     things = objects(pixels)
-    if relation := re.match(r"Is the (\w+) (\w+) (above|to the left of) the (\w+) (\w+)\?", question):
-        one, other = (next(thing for thing in things if thing[:2] == relation.group(a, a + 1)) for a in (1, 4))
-        axis = 3 if relation[3] == "above" else 4
-        assert one[axis] != other[axis]
-        assert answer == ("yes" if one[axis] < other[axis] else "no")
-    elif count := re.match(r"How many (\w+)", question):
-        name = {"crosses": "cross"}.get(count[1], count[1].removesuffix("s"))
-        assert answer == str(sum(name in thing[:2] for thing in things))
+    if side := re.match(r"Is any object (above|below|to the left of|to the right of) the (\w+ \w+ \w+)\?", question):
+        (subject,) = [thing for thing in things if looks(thing) == side[2]]
+        axis, sign = {"above": (3, -1), "below": (3, 1), "to the left of": (4, -1), "to the right of": (4, 1)}[side[1]]
+        assert answer == ("yes" if any(sign * (t[axis] - subject[axis]) > 0 for t in things) else "no")
+    elif line := re.match(r"How many objects are in (row|column) (\w)\?", question):
+        axis, place = (3, int(line[2]) - 1) if line[1] == "row" else (4, "ABCD".index(line[2]))
+        assert answer == str(sum(thing[axis] == place for thing in things))
     else:
-        feature, side = re.match(r"What (color|shape) is the (\w+)most object\?", question).groups()
-        axis, sign = {"left": (4, 1), "right": (4, -1), "top": (3, 1), "bottom": (3, -1)}[side]
-        first, second = sorted(things, key=lambda thing: sign * thing[axis])[:2]
-        assert first[axis] != second[axis]
-        assert answer == first[0 if feature == "color" else 1]
+        size = re.match(r"How many (large |small |)objects are there\?", question)[1].strip()
+        assert answer == str(sum(size in ("", thing[2]) for thing in things))
 
 
 @pytest.mark.parametrize("number", NUMBERS)

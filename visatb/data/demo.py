@@ -11,8 +11,6 @@ from typing import Any
 from PIL import Image
 
 from visatb.data.scenes import (
-    COLORS,
-    SHAPES,
     SIDE,
     Picture,
     Thing,
@@ -61,60 +59,40 @@ def _caption(rng: random.Random) -> tuple[Picture, str, str]:
 def _vqa(rng: random.Random) -> tuple[Picture, str, str]:
     scene = random_scene(rng)
     thing = rng.choice(scene.things)
-    asked, given = rng.choice((("color", "kind"), ("kind", "color")))
-    named = [getattr(other, given) for other in scene.things]
-    if named.count(getattr(thing, given)) == 1 and rng.random() < 0.5:
-        subject = f"the {thing.kind}" if given == "kind" else f"the {thing.color} object"
-    else:
-        subject = f"the object in cell {place(thing)}"
-    return scene, f"What {'shape' if asked == 'kind' else asked} is {subject}?", getattr(thing, asked)
+    if [other.color for other in scene.things].count(thing.color) > 1 or rng.random() < 0.3:
+        return scene, f"What color is the object in cell {place(thing)}?", thing.color
+    return scene, f"What shape is the {thing.color} object?", thing.kind
 
 
 def _gqa(rng: random.Random) -> tuple[Picture, str, str]:
     scene = random_scene(rng)
-    return scene, *rng.choice((_relation, _count, _extreme))(rng, scene)
+    thing = rng.choice(scene.things)
+    return scene, *rng.choice((_count, _count_in_line, _side))(rng, scene.things, thing)
 
 
-def _relation(rng: random.Random, scene: Picture) -> tuple[str, str]:
-    one, other = rng.sample(scene.things, 2)
-    if one.row == other.row or (one.column != other.column and rng.random() < 0.5):
-        words, true = "to the left of", one.column < other.column
-    else:
-        words, true = "above", one.row < other.row
-    question = f"Is the {one.color} {one.kind} {words} the {other.color} {other.kind}?"
-    return question, "yes" if true else "no"
+def _count(rng: random.Random, things: tuple[Thing, ...], thing: Thing) -> tuple[str, str]:
+    if rng.random() < 0.5:
+        return "How many objects are there?", str(len(things))
+    return f"How many {thing.size} objects are there?", str(sum(other.size == thing.size for other in things))
 
 
-def _count(rng: random.Random, scene: Picture) -> tuple[str, str]:
-    what = rng.choice([thing.color for thing in scene.things] + [thing.kind for thing in scene.things])
-    if rng.random() < 0.3:
-        what = rng.choice([*COLORS, *SHAPES])
-    number = sum(what in (thing.color, thing.kind) for thing in scene.things)
-    things = f"{what} objects" if what in COLORS else {"cross": "crosses"}.get(what, f"{what}s")
-    return f"How many {things} are there?", str(number)
+def _count_in_line(rng: random.Random, things: tuple[Thing, ...], thing: Thing) -> tuple[str, str]:
+    if rng.random() < 0.5:
+        number = sum(other.column == thing.column for other in things)
+        return f"How many objects are in column {'ABCD'[thing.column]}?", str(number)
+    return f"How many objects are in row {thing.row + 1}?", str(sum(other.row == thing.row for other in things))
 
 
-def _extreme(rng: random.Random, scene: Picture) -> tuple[str, str]:
-    sides: list[tuple[str, Callable[[Thing], int]]] = [
-        ("leftmost", lambda thing: -thing.column),
-        ("rightmost", lambda thing: thing.column),
-        ("topmost", lambda thing: -thing.row),
-        ("bottommost", lambda thing: thing.row),
-    ]
-    candidates = []
-    for word, distance in sides:
-        first, second = sorted(scene.things, key=distance, reverse=True)[:2]
-        if distance(first) > distance(second):
-            candidates.append((word, first))
-    if not candidates:
-        return _relation(rng, scene)
-    word, thing = rng.choice(candidates)
-    return rng.choice(
+def _side(rng: random.Random, things: tuple[Thing, ...], thing: Thing) -> tuple[str, str]:
+    words, is_there = rng.choice(
         [
-            (f"What color is the {word} object?", thing.color),
-            (f"What shape is the {word} object?", thing.kind),
+            ("to the left of", any(other.column < thing.column for other in things)),
+            ("to the right of", any(other.column > thing.column for other in things)),
+            ("above", any(other.row < thing.row for other in things)),
+            ("below", any(other.row > thing.row for other in things)),
         ]
     )
+    return f"Is any object {words} the {look(thing)}?", "yes" if is_there else "no"
 
 
 def _chart(rng: random.Random) -> tuple[Picture, str, str]:
@@ -145,7 +123,7 @@ def _region(rng: random.Random) -> tuple[Picture, str, str]:
 def _bbox(rng: random.Random) -> tuple[Picture, str, str]:
     scene = random_scene(rng)
     thing = rng.choice(scene.things)
-    return scene, f"The {look(thing)}. {BOX}", box_text(thing)
+    return scene, f"The {thing.color} {thing.kind} in cell {place(thing)}. {BOX}", box_text(thing)
 
 
 _TASKS: dict[str, Callable[[random.Random], tuple[Picture, str, str]]] = {

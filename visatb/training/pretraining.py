@@ -7,8 +7,6 @@ read pictures from texts found beside them, with the tower frozen and without an
 
 import random
 import re
-import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +21,7 @@ from visatb.data.demo import alt_text
 from visatb.data.scenes import GRID, draw, random_chart, random_number, random_scene
 from visatb.errors import VisatbError
 from visatb.files import atomic_path
+from visatb.progress import Progress, say
 from visatb.training.collator import IGNORED, Collator, Sample
 from visatb.training.models import freeze, load_model, load_processor
 from visatb.training.tiny import MAX_LENGTH, build_tiny
@@ -31,7 +30,6 @@ from visatb.training.vision_targets import QUESTIONS, UNKNOWN, cell_targets
 
 BETAS = (0.9, 0.98)
 WARMUP = 0.05
-REPORT_SECONDS = 10.0
 Batch = dict[str, torch.Tensor]
 
 
@@ -137,7 +135,7 @@ def _report_accuracy(model: PreTrainedModel, heads: nn.Linear, batch: Batch) -> 
         # Most cells are empty: what is asked of them would hide the rest.
         asked = (targets != UNKNOWN) & (batch["targets"][..., 0] > 0)
         shares.append(f"{question} {100 * (part.argmax(-1) == targets)[asked].float().mean():.1f} %")
-    _say("pretrain_vision", f"right in new pictures: {', '.join(shares)}")
+    say(f"[pretrain_vision] right in new pictures: {', '.join(shares)}")
 
 
 @torch.no_grad()
@@ -185,7 +183,7 @@ def _train(
 ) -> None:
     optimizers = _optimizers(module, learning_rate)
     schedules = [get_cosine_schedule_with_warmup(each, int(WARMUP * steps), steps) for each in optimizers]
-    started = reported = time.monotonic()
+    progress = Progress(name, "step", steps)
     for step, batch in enumerate(_ahead(batches), 1):
         with torch.autocast("cpu", torch.bfloat16):
             loss = loss_of(batch)
@@ -194,11 +192,7 @@ def _train(
         nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         for each in (*optimizers, *schedules):
             each.step()
-        now = time.monotonic()
-        if now - reported >= REPORT_SECONDS or step == steps:
-            reported = now
-            left = (now - started) / step * (steps - step)
-            _say(name, f"step {step}/{steps} loss {loss.item():.3f} ETA {left:.0f} s")
+        progress.at(step, f"loss {loss.detach():.3f}")
 
 
 def _ahead(batches: Iterable[Batch]) -> Iterator[Batch]:
@@ -209,10 +203,6 @@ def _ahead(batches: Iterable[Batch]) -> Iterator[Batch]:
         while (batch := coming.result()) is not None:
             coming = maker.submit(next, iterator, None)
             yield batch
-
-
-def _say(name: str, text: str) -> None:
-    print(f"[{name}] {text}", file=sys.stderr, flush=True)
 
 
 def _save(model: PreTrainedModel, processor: ProcessorMixin, output: str | Path) -> None:
