@@ -95,7 +95,7 @@ rule plan:
         mem_mb=1000,
         runtime=10,
     params:
-        config=json.dumps(config, separators=(",", ":")),
+        config=lambda w: json.dumps(config, separators=(",", ":")),
         records=EXPERIMENT.folder / "records",
     shell:
         "VISATB_PROGRESS_FD=3 python $SCRIPTS/plan.py --config {params.config:q} --records {params.records:q}"
