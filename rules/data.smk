@@ -13,7 +13,6 @@ if CORPUS:
             "<results>/benchmarks/draw_corpus.tsv"
         conda:
             "../envs/evaluate.yaml"
-        threads: 2
         resources:
             mem_mb=2000,
             runtime=30,

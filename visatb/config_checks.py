@@ -10,6 +10,7 @@ from typing import Any
 from visatb.config import METHODS, RESERVED_NAMES, SPLITS, Config, ModelConfig
 from visatb.config_loading import no_such_file, read_yaml, refuse, resolve_extends, validate_leniently
 from visatb.config_words import Mistake, place
+from visatb.data.demo import DEMO_TASKS
 from visatb.errors import VisatbError, did_you_mean
 from visatb.evaluation.metric_names import METRIC_NAMES
 
@@ -66,6 +67,7 @@ def _cross_mistakes(config: Config) -> list[str]:
         _batches,
         _split_files,
         _deepspeed,
+        _corpus,
     )
     return list(chain.from_iterable(check(config) for check in checks))
 
@@ -215,3 +217,9 @@ def _deepspeed(config: Config) -> Iterator[str]:
     file = config.training.deepspeed
     if file is not None and not Path(file).is_file():
         yield f"training.deepspeed: {no_such_file(file)}"
+
+
+def _corpus(config: Config) -> Iterator[str]:
+    for task in [*config.tasks, *config.fixed_tasks] if config.corpus else []:
+        if task not in DEMO_TASKS:
+            yield f"corpus: has no task '{task}', only {', '.join(DEMO_TASKS)}; with data of your own take corpus away"

@@ -56,6 +56,10 @@ def given(**weights: Any) -> Mutation:
 ALPHA = "balancing/alpha"
 GROUPS = "groups"
 MISTAKES: dict[str, tuple[Mutation, list[str]]] = {
+    "own data under corpus": (
+        both(put("tasks/mine", task("mine")), put("corpus", {"samples": {"train": 9, "val": 9, "test": 9}})),
+        ["corpus: has no task 'mine'", "only caption, vqa, gqa", "take corpus away"],
+    ),
     # keys
     "typo at the top": (put("experimnt", "x"), ["experimnt: unknown key", "did you mean 'experiment'?"]),
     "typo in a section": (put("training/lerning_rate", 1), ["training.lerning_rate", "'learning_rate'"]),
