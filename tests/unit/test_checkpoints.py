@@ -8,12 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from training_examples import (
     LAMBDAS,
     TASKS,
     mixture,
+    recipe,
     sample,
     save_tiny,
     start_training,
@@ -26,6 +28,7 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from visatb.errors import VisatbError
 from visatb.training.checkpoints import Checkpoints, folder_digest, is_intact, mark_complete
+from visatb.training.fit import Machine, _description
 from visatb.training.history import History
 from visatb.training.models import FAMILIES
 
@@ -245,3 +248,12 @@ def test_a_line_torn_by_a_kill_harms_no_other(tmp_path: Path, torn: str) -> None
     whole = [json.loads(line) for line in lines if line.startswith(b'{"step"') and b'"loss"' in line]
     assert [(line["step"], line["attempt"]) for line in whole] == [(1, 1), (2, 2), (3, 3)]
     assert len(lines) == 3 + bool(torn)
+
+
+def test_how_a_step_is_split_is_described_only_where_it_matters(data: Path, llava: Path) -> None:
+    def described(normalization: str, micro_batch_size: int) -> dict[str, Any]:
+        changed = recipe(normalization=normalization)
+        return _description(data, str(llava), changed, Machine(micro_batch_size), ["vqa"], np.ones(1))
+
+    assert described("step", 2) == described("step", 4)
+    assert described("micro_batch", 2) != described("micro_batch", 4)

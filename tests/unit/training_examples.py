@@ -119,11 +119,16 @@ def train(folder: Path, base: Path, mixture: Path, **options: Any) -> str:
     return said
 
 
+def recipe(**changes: Any) -> Recipe:
+    """Return the examples' recipe, changed."""
+    settings = {name.replace("-", "_"): value for name, value in RECIPE.items()} | {"freeze": ()}
+    return Recipe(**settings | changes)
+
+
 def train_here(folder: Path, base: Path, mixture: Path, **changes: Any) -> None:
     """Train in this process, by `fit`; ``changes`` are the recipe's."""
-    settings = {name.replace("-", "_"): value for name, value in RECIPE.items()} | {"freeze": ()}
     machine = Machine(micro_batch_size=4, attention="eager", save_steps=3)
-    fit("mini", mixture, str(base), LAMBDAS, Recipe(**settings | changes), machine, folder, folder / "model")
+    fit("mini", mixture, str(base), LAMBDAS, recipe(**changes), machine, folder, folder / "model")
 
 
 def weights_in(model: Path) -> dict[str, torch.Tensor]:

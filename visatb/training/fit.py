@@ -115,7 +115,7 @@ def fit(
     table = read_parquet(mixture)
     tasks = sorted(set(table["task"].to_pylist()))
     lambdas = weights_of(tasks, weights or dict.fromkeys(tasks, 1.0), "weights")
-    description = _description(mixture, base, recipe, tasks, lambdas)
+    description = _description(mixture, base, recipe, machine, tasks, lambdas)
     checkpoints = Checkpoints(Path(folder) / "checkpoints", description, _layout(machine))
     if checkpoints.is_finished():
         if is_first_process():
@@ -130,12 +130,17 @@ def fit(
     _finish(trainer, checkpoints, output)
 
 
-def _description(mixture: str | Path, base: str, recipe: Recipe, tasks: Sequence[str], weights: Any) -> dict[str, Any]:
+def _description(
+    mixture: str | Path, base: str, recipe: Recipe, machine: Machine, tasks: Sequence[str], weights: Any
+) -> dict[str, Any]:
+    split = {"micro_batch_size": machine.micro_batch_size, "processes": world_size()}
     return {
         "mixture": file_digest(mixture),
         "base": folder_digest(base) if Path(base).is_dir() else base,
         "weights": dict(zip(tasks, weights.tolist(), strict=True)),
         **{key: list(value) if isinstance(value, tuple) else value for key, value in asdict(recipe).items()},
+        # How a step is split only matters to the result where each part of it is normalised by itself.
+        **(split if recipe.normalization == "micro_batch" else {}),
     }
 
 
