@@ -6,6 +6,8 @@ PYTHON ?= python3.11
 VENV ?= .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export HF_HUB_OFFLINE ?= 1
+export XDG_CACHE_HOME ?= $(CURDIR)/.venv/cache
+export MPLCONFIGDIR ?= $(CURDIR)/.venv/cache/matplotlib
 
 .PHONY: demo demo-small report test check lock clean
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from visatb.errors import VisatbError
 from visatb.reporting.figures.style import LINES, OKABE_ITO, PAGE, label_width, new_figure, styled
@@ -102,7 +103,9 @@ def _draw(
         axes.plot(loss.index, loss, line, color=colour, marker=marker, linewidth=0.9, label=label)
     axes.set_xlabel("optimiser step")
     axes.set_ylabel("loss")
-    axes.set_ylim(bottom=0)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
     axes.legend(
         loc="upper left",
         bbox_to_anchor=(1.01, 1.0),
