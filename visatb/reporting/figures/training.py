@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from visatb.errors import VisatbError
 from visatb.reporting.figures.style import LINES, OKABE_ITO, PAGE, label_width, new_figure, styled
@@ -104,8 +104,8 @@ def _draw(
     axes.set_xlabel("optimiser step")
     axes.set_ylabel("loss")
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
-    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend(
         loc="upper left",
         bbox_to_anchor=(1.01, 1.0),
