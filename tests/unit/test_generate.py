@@ -112,9 +112,10 @@ def test_an_answer_that_ends_is_told_from_one_that_is_cut(llava: Path, tmp_path:
     records(tmp_path / "val.parquet", range(3))
     cut = answers(llava, tmp_path / "val.parquet", tmp_path, new_tokens=3)
     assert {(row["new_tokens"], row["finish_reason"]) for row in cut} == {(3, "length")}
-    first_token = load_processor(llava).tokenizer(cut[0]["prediction"])["input_ids"][0]
+    tokenizer = load_processor(llava).tokenizer
+    first_tokens = {tokenizer(space + cut[0]["prediction"])["input_ids"][0] for space in ("", " ")}
     ending = load_model(llava, torch.float32)
-    ending.generation_config.eos_token_id = [first_token, ending.generation_config.eos_token_id]
+    ending.generation_config.eos_token_id = [*first_tokens, ending.generation_config.eos_token_id]
     ending.save_pretrained(tmp_path / "ending")
     load_processor(llava).save_pretrained(tmp_path / "ending")
     stopped = answers(tmp_path / "ending", tmp_path / "val.parquet", tmp_path / "e", new_tokens=3)

@@ -21,7 +21,7 @@ READ = {"plot_contributions", "plot_difficulty", "plot_weights", "plot_training"
 def jobs(folder: Path, *arguments: str, code: Path = REPOSITORY) -> set[str]:
     """Return the jobs that a dry run names, without the plan, which tells of every change in the config."""
     printed = run_workflow(folder, "--dry-run", *arguments, code=code)
-    return set(re.findall(r"^  ([a-z_]+(?: \S+)*): ", printed, re.MULTILINE)) - {"all", "plan"}
+    return set(re.findall(r"^  ([a-z_]+(?: [^\s:]+)*): ", printed, re.MULTILINE)) - {"all", "plan"}
 
 
 def test_nothing_changed(finished: Path):
