@@ -64,9 +64,11 @@ def machine_options(wildcards):
 
 
 def launcher(wildcards):
-    """Several processes, one a GPU, are started by torchrun; one alone is started as it is."""
+    """Several processes, one a GPU, are started by torchrun, and so is DeepSpeed; one process alone as it is."""
     gpus = training_resources(wildcards).gpus
-    return f"-m torch.distributed.run --standalone --nproc-per-node {gpus} --" if gpus > 1 else ""
+    if gpus <= 1 and not EXPERIMENT.config.training.deepspeed:
+        return ""
+    return f"-m torch.distributed.run --standalone --nproc-per-node {max(1, gpus)} --"
 
 
 def prediction_options(wildcards):
