@@ -86,6 +86,8 @@ class LogHandler(LogHandlerBase):
         if self.common_settings.dryrun:
             reason = " ".join(record.reason.split())
             _print(f"  {name}: {reason[:LONGEST_REASON]}{'...' if len(reason) > LONGEST_REASON else ''}")
+        if self.common_settings.printshellcmds and record.shellcmd:
+            _print(f"    $ {record.shellcmd.strip()}")
 
     def _job_finished(self, record: Any) -> None:
         self._done += 1
