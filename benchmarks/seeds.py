@@ -26,7 +26,7 @@ def markdown(title: str, names: pd.DataFrame, values: np.ndarray, digits: int) -
     """Return ``mean ± sd`` of every cell as a Markdown table."""
     mean, spread = values.mean(axis=0), values.std(axis=0, ddof=1)
     cells = [
-        [f"{m:.{digits}f} ± {s:.{digits}f}" for m, s in zip(*row, strict=True)]
+        ["-" if np.isnan(m) else f"{m:.{digits}f} ± {s:.{digits}f}" for m, s in zip(*row, strict=True)]
         for row in zip(mean, spread, strict=True)
     ]
     table = pd.DataFrame(cells, index=names.index, columns=names.columns).reset_index()
