@@ -13,8 +13,8 @@ import pytest
 from running import run_workflow
 from safetensors import safe_open
 
-TASKS = ("caption", "vqa", "gqa", "chart", "ocr", "region", "bbox")
-EXACT = ("vqa", "gqa", "chart", "ocr")
+TASKS = ("caption", "vqa", "gqa", "region")
+EXACT = ("vqa", "gqa")
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_weights_follow_from_the_matrix(results: Path):
     V = {run: {task: float(row[task]) for task in TASKS} for run, row in rows.items()}
     weights = table(results / "weights.tsv", "task")
     learned = [task for task in TASKS if pd.isna(weights.loc[task, "note"])]
-    assert len(learned) >= 4, "most tasks of the small demo are learned"
+    assert len(learned) >= 3, "most tasks of the small demo are learned"
 
     def softmax(values: list[float]) -> list[float]:
         exponentials = [math.exp(value / 0.5) for value in values]
