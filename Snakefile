@@ -51,6 +51,14 @@ rule weights:
         PREPARATION_FIGURES,
 
 
+# Instead of Snakemake's own lock, which outlives a killed Snakemake (`nolock` in the profiles).
+onstart:
+    try:
+        globals()["HELD"] = hold(EXPERIMENT.folder, f"experiment {EXPERIMENT.name}")
+    except VisatbError as mistake:
+        raise WorkflowError(str(mistake)) from None
+
+
 onsuccess:
     summary = EXPERIMENT.folder / "summary.txt"
     if summary.is_file():

@@ -12,6 +12,7 @@ sys.path.insert(0, workflow.basedir)
 from visatb.config_loading import read_yaml
 from visatb.errors import VisatbError
 from visatb.experiment import Experiment
+from visatb.locking import hold
 
 try:
     for file in workflow.overwrite_configfiles or workflow.configfiles:

@@ -1,6 +1,7 @@
 """Mistakes that a user can make and mend: they are told in one message and never end in a traceback."""
 
 import difflib
+import errno
 import functools
 import sys
 from collections.abc import Callable, Iterable
@@ -23,7 +24,10 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
 
 
 def friendly_exit(main: Callable[[], None]) -> Callable[[], None]:
-    """Make a program print a `VisatbError` as ``error: ...`` and leave with status 1 instead of a traceback."""
+    """Make a program print a `VisatbError` as ``error: ...`` and leave with status 1 instead of a traceback.
+
+    So is a full disk told.
+    """
 
     @functools.wraps(main)
     def wrapped() -> None:
@@ -31,5 +35,9 @@ def friendly_exit(main: Callable[[], None]) -> Callable[[], None]:
             main()
         except VisatbError as error:
             sys.exit(f"error: {error}")
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            sys.exit(f"error: {error}; make room there and give the same command again: nothing is lost")
 
     return wrapped

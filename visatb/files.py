@@ -32,6 +32,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def _put_in_place(new: Path, path: Path) -> None:
+    if new.is_file():
+        _flush(new)
     if not path.is_dir() and not (new.is_dir() and path.exists()):
         os.replace(new, path)
         return
@@ -43,6 +45,11 @@ def _put_in_place(new: Path, path: Path) -> None:
         os.replace(old, path)
         raise
     _remove(old)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
 
 
 def _remove(path: Path) -> None:

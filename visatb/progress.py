@@ -40,7 +40,8 @@ class Progress:
     def at(self, done: int, details: str = "") -> None:
         """Note that ``done`` of the total are done; print a line if the last one is long enough ago, or at the end."""
         now = time.monotonic()
-        if now - self._said < self._pause and done < self._total:
+        pause = max(self._pause, (now - self._started) / 100)  # a training of a week leaves some hundred lines
+        if now - self._said < pause and done < self._total:
             return
         self._said = now
         left = (now - self._started) / max(done - self._first, 1) * (self._total - done)

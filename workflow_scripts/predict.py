@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from visatb.command_line import named_number
+from visatb.devices import computes_on_cpu
 from visatb.errors import friendly_exit
 
 
@@ -22,7 +23,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--shard-size", type=int, required=True, help="samples after which answers are saved")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), required=True)
     parser.add_argument("--attention", default="sdpa")
-    parser.add_argument("--gpus", type=int, default=0, help="0 computes on the CPU")
+    parser.add_argument("--gpus", type=int, default=0, help="1, or 0 to compute on the CPU")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     return parser.parse_args()
 
@@ -31,9 +32,13 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Set the process up, then answer."""
     args = arguments()
-    if args.gpus == 0:
+    on_cpu = computes_on_cpu(args.gpus)
+    if on_cpu:
         os.environ["OMP_NUM_THREADS"] = str(args.threads)
     from visatb.evaluation.generate import Generation, Questions, predict
+    from visatb.training.processes import check_devices
+
+    check_devices(args.gpus)
 
     records, output = Path(args.records), Path(args.output)
     questions = [
@@ -49,7 +54,7 @@ def main() -> None:
             shard_size=args.shard_size,
             precision=args.precision,
             attention=args.attention,
-            device="cuda" if args.gpus else "cpu",
+            device="cpu" if on_cpu else "cuda",
         ),
         args.shards,
     )

@@ -4,6 +4,7 @@ import argparse
 import os
 
 from visatb.command_line import named_number
+from visatb.devices import computes_on_cpu
 from visatb.errors import friendly_exit
 from visatb.files import read_table
 
@@ -50,7 +51,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Set the process up, then train."""
     args = arguments()
-    if args.gpus == 0:
+    if computes_on_cpu(args.gpus):
         os.environ.update(OMP_NUM_THREADS=str(args.threads), DS_ACCELERATOR="cpu")
     from visatb.training.fit import Machine, Recipe, fit
 

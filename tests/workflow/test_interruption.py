@@ -48,7 +48,6 @@ def test_interrupted_twice_it_ends_with_the_same_models_and_tables(undisturbed: 
     folder = workplace(tmp_path / "disturbed")
     stop_when(folder, "train_preparation mini", signal.SIGINT)  # as Ctrl-C does
     stop_when(folder, "[mine] step", signal.SIGKILL)  # as a power cut does
-    run_workflow(folder, "--unlock", configfile=TINY)
     finished_before = set((folder / "results" / "tiny" / "runs").glob("*/model"))
     assert finished_before
     printed = run_workflow(folder, configfile=TINY)

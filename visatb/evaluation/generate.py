@@ -11,8 +11,10 @@ import pyarrow as pa
 import torch
 from transformers import GenerationConfig, PreTrainedModel, ProcessorMixin
 
+from visatb.errors import VisatbError
 from visatb.files import read_parquet, write_parquet
-from visatb.progress import Progress
+from visatb.locking import alone_in
+from visatb.progress import Progress, say
 from visatb.training.checkpoints import file_digest, fingerprint, folder_digest
 from visatb.training.collator import chat_messages, open_image
 from visatb.training.models import load_model, load_processor
@@ -80,18 +82,38 @@ def predict(
     for task in questions:
         records = read_parquet(task.records)
         folder = Path(shard_folder) / task.task / Path(task.records).stem / _shard_key(digest, task, generation)
-        progress = Progress(run, f"answers {task.task}", len(records))
-        parts = []
-        for start, size in _shards(len(records), generation.shard_size):
-            shard = folder / f"{start:08d}.parquet"
-            if not shard.is_file():
-                write_parquet(
-                    shard, answering.model.answer(records.slice(start, size).to_pylist(), task.max_new_tokens)
-                )
-            parts.append(read_parquet(shard))
-            progress.at(start + size)
-        write_parquet(outputs[task.task], pa.concat_tables(parts))
-        _remove_older_answers(folder)
+        with alone_in(folder.parent, run):
+            answers = _answered(run, task, records, folder, answering, generation)
+            write_parquet(outputs[task.task], answers)
+            _remove_older_answers(folder)
+
+
+def _answered(
+    run: str, task: Questions, records: pa.Table, folder: Path, answering: "_Answering", generation: Generation
+) -> pa.Table:
+    progress = Progress(run, f"answers {task.task}", len(records))
+    parts = []
+    for start, size in _shards(len(records), generation.shard_size):
+        shard = folder / f"{start:08d}.parquet"
+        answers = _saved(shard, size)
+        if answers is None:
+            answers = answering.model.answer(records.slice(start, size).to_pylist(), task.max_new_tokens)
+            write_parquet(shard, answers)
+        parts.append(answers)
+        progress.at(start + size)
+    return pa.concat_tables(parts)
+
+
+def _saved(shard: Path, size: int) -> pa.Table | None:
+    """Return the answers of a shard, or None if they are not there, or not whole."""
+    if not shard.is_file():
+        return None
+    try:
+        answers = read_parquet(shard)
+    except VisatbError as error:
+        say(f"{error}; answered again")
+        return None
+    return answers if len(answers) == size else None
 
 
 def _shards(samples: int, size: int) -> Iterator[tuple[int, int]]:
@@ -111,7 +133,7 @@ def _shard_key(model_digest: str, task: Questions, generation: Generation) -> st
 
 
 def _remove_older_answers(folder: Path) -> None:
-    for other in folder.parent.iterdir():
+    for other in folder.parent.glob("*/"):
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
 

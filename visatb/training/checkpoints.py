@@ -9,8 +9,11 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from visatb.errors import VisatbError
 from visatb.files import atomic_path, read_json, write_json
@@ -135,6 +138,24 @@ def is_intact(checkpoint: str | Path) -> bool:
         return bool(sizes) and all((folder / name).stat().st_size == size for name, size in sizes.items())
     except (VisatbError, OSError):
         return False
+
+
+@contextmanager
+def told_if_unwritable(path: Path) -> Iterator[None]:
+    """Turn a failure to write ``path``, a folder, into a message with the room that is left; remove what was begun.
+
+    Raises:
+        VisatbError: naming the folder, the reason and the free space of its file system.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        free = shutil.disk_usage(path.parent).free / 1e9
+        shutil.rmtree(path, ignore_errors=True)
+        raise VisatbError(
+            f"{path}: could not be written ({error}); {free:.1f} GB are free there. Make room and give the same "
+            "command again: it goes on from the checkpoint before"
+        ) from error
 
 
 def _flushed_size(path: Path) -> int:

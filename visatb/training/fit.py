@@ -1,6 +1,5 @@
 """One training from its mixture to its model: set up, go on from the last checkpoint, train, publish."""
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,13 +12,22 @@ from torch.utils.data import Dataset
 from transformers import PrinterCallback, TrainingArguments
 from transformers.utils.logging import disable_progress_bar
 
+from visatb.devices import computes_on_cpu
 from visatb.errors import VisatbError
 from visatb.files import read_parquet
 from visatb.progress import say
-from visatb.training.checkpoints import Checkpoints, file_digest, folder_digest
+from visatb.training.checkpoints import Checkpoints, file_digest, folder_digest, told_if_unwritable
 from visatb.training.collator import Collator, Sample
 from visatb.training.history import History
 from visatb.training.models import freeze, load_model, load_processor
+from visatb.training.processes import (
+    TRY_AGAIN,
+    LeaveOnSignal,
+    alone_together,
+    check_devices,
+    is_first_process,
+    world_size,
+)
 from visatb.training.trainer import VitwTrainer
 from visatb.training.weighting import FixedWeights, weights_of
 
@@ -78,10 +86,12 @@ class _CheckpointingTrainer(VitwTrainer):
         self._checkpoints, self._keep = checkpoints, keep
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        super()._save_checkpoint(model, trial)
-        self.accelerator.wait_for_everyone()
-        if self.is_world_process_zero():
-            self._checkpoints.keep_newest(self._keep)
+        path = self._checkpoints.steps / f"checkpoint-{self.state.global_step}"
+        with told_if_unwritable(path):
+            super()._save_checkpoint(model, trial)
+            self.accelerator.wait_for_everyone()
+            if self.is_world_process_zero():
+                self._checkpoints.keep_newest(self._keep)
 
 
 def fit(
@@ -110,24 +120,41 @@ def fit(
         output: where the finished model goes.
 
     Raises:
-        VisatbError: a task of the mixture has no weight, or the batch does not split evenly over the devices.
+        VisatbError: a task of the mixture has no weight, the batch does not split evenly over the devices, the devices
+            are not there, or a checkpoint cannot be written.
+        SystemExit: with status `TRY_AGAIN`, after a checkpoint, when a signal asked to leave.
     """
+    check_devices(machine.gpus)
     table = read_parquet(mixture)
     tasks = sorted(set(table["task"].to_pylist()))
     lambdas = weights_of(tasks, weights or dict.fromkeys(tasks, 1.0), "weights")
     description = _description(mixture, base, recipe, machine, tasks, lambdas)
     checkpoints = Checkpoints(Path(folder) / "checkpoints", description, _layout(machine))
-    if checkpoints.is_finished():
-        if is_first_process():
-            say(f"[{run}] was trained before with the same inputs: nothing to train")
-            checkpoints.publish(output)
-        return
-    checkpoints.open()
-    _prepare_libraries(machine)
-    trainer = _trainer(run, table, tasks, FixedWeights(lambdas), base, recipe, machine, Path(folder), checkpoints)
-    trainer.train(resume_from_checkpoint=_resume_point(run, trainer, checkpoints))
-    _say_what_was_silent(run, trainer, recipe)
-    _finish(trainer, checkpoints, output)
+    with alone_together(folder, run):
+        if checkpoints.is_finished():
+            if is_first_process():
+                say(f"[{run}] was trained before with the same inputs: nothing to train")
+                checkpoints.publish(output)
+            return
+        checkpoints.open()
+        _prepare_libraries(machine)
+        trainer = _trainer(run, table, tasks, FixedWeights(lambdas), base, recipe, machine, Path(folder), checkpoints)
+        with LeaveOnSignal() as leaving:
+            trainer.add_callback(leaving)
+            trainer.train(resume_from_checkpoint=_resume_point(run, trainer, checkpoints))
+        _leave_if_asked(run, trainer, leaving)
+        _say_what_was_silent(run, trainer, recipe)
+        _finish(trainer, checkpoints, output)
+
+
+def _leave_if_asked(run: str, trainer: VitwTrainer, leaving: LeaveOnSignal) -> None:
+    state = trainer.state
+    if leaving.reason and state.global_step < state.max_steps:
+        if trainer.is_world_process_zero():
+            say(
+                f"[{run}] {leaving.reason}: saved at step {state.global_step} of {state.max_steps}; left, to be gone on"
+            )
+        sys.exit(TRY_AGAIN)
 
 
 def _description(
@@ -157,11 +184,11 @@ def _prepare_libraries(machine: Machine) -> None:
         return
     import deepspeed.comm
 
-    if machine.gpus == 0:
+    if computes_on_cpu(machine.gpus):
         # Its shared-memory operator would be compiled; gloo does without.
         sys.modules["deepspeed.comm.torch"].build_shm_op = lambda: None  # type: ignore[attr-defined]
     # ZeRO-3 cuts the model up while it is loaded, before the Trainer would start the processes' talk.
-    deepspeed.comm.init_distributed("nccl" if machine.gpus else "gloo")
+    deepspeed.comm.init_distributed("gloo" if computes_on_cpu(machine.gpus) else "nccl")
 
 
 def _say_what_was_silent(run: str, trainer: VitwTrainer, recipe: Recipe) -> None:
@@ -220,7 +247,7 @@ def _trainer(
 
 
 def _arguments(recipe: Recipe, machine: Machine, output: Path) -> TrainingArguments:
-    bfloat16 = recipe.precision == "bfloat16"
+    bfloat16, on_cpu = recipe.precision == "bfloat16", computes_on_cpu(machine.gpus)
     return TrainingArguments(
         output_dir=str(output),
         per_device_train_batch_size=machine.micro_batch_size,
@@ -233,15 +260,15 @@ def _arguments(recipe: Recipe, machine: Machine, output: Path) -> TrainingArgume
         adam_beta2=recipe.beta2,
         max_grad_norm=recipe.max_gradient_norm,
         bf16=bfloat16,
-        tf32=bfloat16 if machine.gpus else None,
+        tf32=None if on_cpu else bfloat16,
         activation_checkpointing=machine.gradient_checkpointing,
         deepspeed=machine.deepspeed,
-        use_cpu=machine.gpus == 0,
+        use_cpu=on_cpu,
         # LLaVA does not use the last layer of its vision tower, whose gradients DDP would wait for.
         ddp_find_unused_parameters=True,
-        ddp_backend="gloo" if machine.gpus == 0 and world_size() > 1 else None,
+        ddp_backend="gloo" if on_cpu and world_size() > 1 else None,
         dataloader_num_workers=machine.workers,
-        dataloader_pin_memory=machine.gpus > 0,
+        dataloader_pin_memory=not on_cpu,
         save_strategy="steps",
         save_steps=machine.save_steps,
         logging_steps=10,
@@ -252,16 +279,6 @@ def _arguments(recipe: Recipe, machine: Machine, output: Path) -> TrainingArgume
         remove_unused_columns=False,
         gradient_accumulation_steps=_accumulation(recipe, machine),
     )
-
-
-def world_size() -> int:
-    """Return the number of processes that train together, as the launcher says."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def is_first_process() -> bool:
-    """Tell whether this is the process that writes what all of them share, as the launcher says."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def _accumulation(recipe: Recipe, machine: Machine) -> int:
@@ -276,7 +293,8 @@ def _accumulation(recipe: Recipe, machine: Machine) -> int:
 
 def _finish(trainer: VitwTrainer, checkpoints: Checkpoints, output: str | Path) -> None:
     saved = checkpoints.folder / "last"
-    trainer.save_model(str(saved))
+    with told_if_unwritable(saved):
+        trainer.save_model(str(saved))
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         (saved / "training_args.bin").unlink(missing_ok=True)
