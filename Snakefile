@@ -19,6 +19,7 @@ report: "report/workflow.rst"
 
 
 include: "rules/data.smk"
+include: "rules/model.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/balance.smk"

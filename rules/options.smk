@@ -1,7 +1,8 @@
 # What jobs are told on their command lines, as functions of the run.
 
-BASE = EXPERIMENT.model.checkpoint
+BASE = EXPERIMENT.model.source
 PRETRAINING = EXPERIMENT.model.pretraining
+ASSEMBLY = EXPERIMENT.model.assemble
 RECIPE = (
     "epochs",
     "global_batch_size",

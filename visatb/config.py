@@ -1,7 +1,7 @@
 """The schema of an experiment's config: every key with its meaning, unit and default."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
@@ -52,6 +52,7 @@ PositiveInt = Annotated[int, Number, Field(ge=1)]
 IntFromZero = Annotated[int, Number, Field(ge=0)]
 Seed = Annotated[int, Number, Field(ge=0, lt=2**31)]
 Part = Literal["vision_tower", "projector", "language_model"]
+PARTS = get_args(Part)
 Temperature = Annotated[float | Literal["auto"], PlainValidator(_temperature)]
 
 
@@ -256,12 +257,47 @@ class PretrainingConfig(Section):
     alignment: AlignmentPretraining = Field(description="projector and language model")
 
 
+class PieceConfig(Section):
+    """One of the pieces that a checkpoint is assembled from."""
+
+    checkpoint: str = Field(description="a folder, or a hub name; of the projector also a file, `mm_projector.bin`")
+    revision: str | None = Field(None, description="commit, tag or branch of the hub name; its newest if left out")
+
+    @property
+    def source(self) -> str:
+        """The folder, file or hub name, the latter with ``@revision``."""
+        return _source(self.checkpoint, self.revision)
+
+
+def _as_piece(value: object) -> object:
+    """Let a name stand for a piece of its newest revision."""
+    return {"checkpoint": value} if isinstance(value, str) else value
+
+
+def _source(checkpoint: str, revision: str | None) -> str:
+    return checkpoint if revision is None else f"{checkpoint}@{revision}"
+
+
+Piece = Annotated[PieceConfig, BeforeValidator(_as_piece)]
+
+
+class AssemblyConfig(Section):
+    """The pieces of a LLaVA as stage 2 starts it; the workflow writes them as one checkpoint."""
+
+    language_model: Piece = Field(
+        description="a Vicuna: safetensors or `pytorch_model*.bin`; a text is its `checkpoint`"
+    )
+    vision_tower: Piece = Field(description="a CLIP, or its vision half; a text is its `checkpoint`")
+    projector: Piece = Field(description="what LLaVA's stage 1 leaves, `mm_projector.bin`; a text is its `checkpoint`")
+
+
 class ModelConfig(Section):
     """A model: where its checkpoint lies and what of it is trained."""
 
     name: Name = Field(description="what tables and figures call it")
     family: Literal["llava", "qwen2_vl"] = Field(description="architecture")
     checkpoint: str = Field(description="folder in transformers layout, or a hub name")
+    revision: str | None = Field(None, description="commit, tag or branch of the hub name; its newest if left out")
     freeze: list[Part] = Field(["vision_tower"], description="parts that are not trained")
     attention: Literal["eager", "sdpa", "flash_attention_2"] = Field(
         "sdpa", description="implementation of attention in transformers"
@@ -269,3 +305,11 @@ class ModelConfig(Section):
     pretraining: PretrainingConfig | None = Field(
         None, description="how the checkpoint is made, if the workflow is to make it (tiny models)"
     )
+    assemble: AssemblyConfig | None = Field(
+        None, description="what the checkpoint is assembled from, if the workflow is to do it (LLaVA)"
+    )
+
+    @property
+    def source(self) -> str:
+        """The folder or hub name of the checkpoint, the latter with ``@revision``."""
+        return _source(self.checkpoint, self.revision)

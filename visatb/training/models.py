@@ -1,4 +1,7 @@
-"""The one place that knows LLaVA from Qwen2-VL: loading models and processors, and naming their parts."""
+"""The one place that knows LLaVA from Qwen2-VL: loading models and processors, and naming their parts.
+
+A checkpoint is named by its folder, or by its name on the hub with the revision after an ``@``.
+"""
 
 import re
 from collections.abc import Sequence
@@ -6,16 +9,21 @@ from pathlib import Path
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForImageTextToText,
     AutoProcessor,
+    PretrainedConfig,
     PreTrainedModel,
     ProcessorMixin,
 )
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 from transformers.utils import is_torchvision_available
 
 from visatb.errors import VisatbError
+from visatb.training.hub import from_hub_or_folder, not_found
 
 TEMPLATES = Path(__file__).with_name("templates")
 # A part is a list of submodules; Qwen2-VL keeps its projector (the merger) inside the vision tower.
@@ -57,11 +65,23 @@ def read_template(name: str) -> str:
 
 def model_family(path: str | Path) -> str:
     """Return the family (`FAMILIES`) of a model folder or hub name, read from its config."""
+    return _config_of(path).model_type
+
+
+def _config_of(path: str | Path) -> PretrainedConfig:
     try:
-        found = AutoConfig.from_pretrained(path, trust_remote_code=False).model_type
+        config = AutoConfig.from_pretrained(**from_hub_or_folder(path))
     except (OSError, ValueError) as error:
-        raise VisatbError(f"{path}: no model configuration can be read there ({error})") from error
-    return known_family(found, str(path))
+        if Path(path).is_dir():
+            raise VisatbError(f"{path}: no model configuration can be read there ({error})") from error
+        raise not_found(path, error) from error
+    known_family(config.model_type, str(path))
+    if hasattr(config, "mm_vision_tower"):
+        raise VisatbError(
+            f"{path}: is in the layout of LLaVA's own code, expected that of transformers, as of "
+            "llava-hf/llava-1.5-7b-hf; take the converted checkpoint, or assemble one"
+        )
+    return config
 
 
 def known_family(family: str, where: str) -> str:
@@ -75,26 +95,86 @@ def load_processor(path: str | Path) -> ProcessorMixin:
     """Load the processor (tokenizer and image processor) of a model folder or hub name.
 
     A chat template that does not mark the answers, as those on the hub, is replaced by the family's own here, which
-    is saved with every checkpoint: without the marks no token would be supervised.
+    is saved with every checkpoint: without the marks no token would be supervised. LLaVA's image processor is made to
+    pad to squares, whatever the checkpoint says: the hub's crops.
+
+    Raises:
+        VisatbError: there is no processor of a known family, or a hub name cannot be had.
     """
-    family = model_family(path)
-    without_video = family == "qwen2_vl" and not is_torchvision_available()
+    config = _config_of(path)
+    without_video = config.model_type == "qwen2_vl" and not is_torchvision_available()
     kind = Qwen2VLProcessor if without_video else AutoProcessor
-    processor = kind.from_pretrained(path, trust_remote_code=False)
+    try:
+        processor = kind.from_pretrained(**from_hub_or_folder(path))
+    except (OSError, ValueError) as error:
+        raise VisatbError(f"{path}: its processor (tokenizer, image processor) cannot be loaded ({error})") from error
     if not re.search(r"{%-?\s*generation", processor.chat_template or ""):
-        processor.chat_template = read_template(FAMILY_TEMPLATES[family])
+        processor.chat_template = read_template(FAMILY_TEMPLATES[config.model_type])
+    if config.model_type == "llava":
+        _see_squares(processor, config)
     return processor
+
+
+def _see_squares(processor: ProcessorMixin, config: PretrainedConfig) -> None:
+    tower = config.vision_config
+    processor.image_processor = padding_image_processor(processor.image_processor, tower.image_size)
+    processor.patch_size = tower.patch_size
+    processor.vision_feature_select_strategy = config.vision_feature_select_strategy
+    if tower.model_type == "clip_vision_model":
+        processor.num_additional_image_tokens = 1
+
+
+def padding_image_processor(colours: object, side: int) -> LlavaImageProcessorPil:
+    """Return the image processor of LLaVA-1.5: pad to a square with the mean colour, resize to ``side`` pixels.
+
+    Mean and deviation are those of the image processor ``colours``. Pillow resizes, as in LLaVA's own code, with or
+    without torchvision: so the pixels are the same on every machine.
+    """
+    square = {"height": side, "width": side}
+    return LlavaImageProcessorPil(
+        do_pad=True,
+        do_center_crop=False,
+        size=square,
+        crop_size=square,
+        image_mean=colours.image_mean,  # type: ignore[attr-defined]
+        image_std=colours.image_std,  # type: ignore[attr-defined]
+    )
+
+
+def clip_colours(folder: Path) -> CLIPImageProcessorPil:
+    """Return the image processor in a CLIP's folder, or OpenAI's if there is none."""
+    if (folder / "preprocessor_config.json").is_file():
+        return CLIPImageProcessorPil.from_pretrained(folder)
+    return CLIPImageProcessorPil()
 
 
 def load_model(path: str | Path, dtype: torch.dtype, attention: str | None = None) -> PreTrainedModel:
     """Load a model for image and text to text in ``dtype`` with the attention implementation ``attention``.
 
-    ``attention`` is ``eager``, ``sdpa``, ``flash_attention_2`` or None for the library's choice.
+    ``attention`` is ``eager``, ``sdpa``, ``flash_attention_2`` or None for the library's choice. Only safetensors are
+    read.
+
+    Raises:
+        VisatbError: there is no model of a known family, or its weights are missing, broken or incomplete.
     """
-    model_family(path)
-    return AutoModelForImageTextToText.from_pretrained(
-        path, dtype=dtype, attn_implementation=attention, trust_remote_code=False
-    )
+    _config_of(path)
+    try:
+        model, loading = AutoModelForImageTextToText.from_pretrained(
+            **from_hub_or_folder(path),
+            dtype=dtype,
+            attn_implementation=attention,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, SafetensorError) as error:
+        raise VisatbError(f"{path}: its weights cannot be loaded ({error})") from error
+    missing = sorted(loading["missing_keys"])
+    if missing:
+        raise VisatbError(
+            f"{path}: has no weights for {', '.join(missing[:3])} ({len(missing)} in all), which would start at random;"
+            " get the whole checkpoint"
+        )
+    return model
 
 
 def freeze(model: PreTrainedModel, parts: Sequence[str]) -> None:
