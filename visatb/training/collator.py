@@ -26,18 +26,25 @@ class Sample(TypedDict):
 
 
 def open_image(image: Image.Image | str | Path) -> Image.Image:
-    """Return the image in RGB.
+    """Return the image in RGB as LLaVA sees it: pixels as stored, not turned by EXIF notes, without transparency.
 
     Raises:
         VisatbError: naming a file that is missing or no image.
     """
     if isinstance(image, Image.Image):
-        return image.convert("RGB")
+        return _opaque(image)
     try:
         with Image.open(image) as opened:
-            return opened.convert("RGB")
+            return _opaque(opened)
     except Exception as error:  # Pillow's decoders raise what they like
         raise VisatbError(f"{image}: cannot be opened as an image ({error})") from error
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    plain = image.convert("RGB")
+    # transformers would paint a colour that is noted here white.
+    plain.info.pop("transparency", None)
+    return plain
 
 
 def chat_messages(conversations: Sequence[dict[str, str]], image: Image.Image | None) -> list[dict[str, Any]]:
