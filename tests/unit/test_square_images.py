@@ -136,14 +136,18 @@ def test_a_box_of_the_padded_frame_is_where_the_model_sees_it(hub_layout: Path) 
     assert (bright != expected).float().mean() < 0.02
 
 
-def test_pixels_stay_as_they_are_stored_whatever_a_camera_notes(hub_layout: Path, tmp_path: Path) -> None:
-    stored = Image.fromarray(noise(90, 50))
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_pixels_stay_as_they_are_stored_whatever_a_camera_notes(hub_layout: Path, tmp_path: Path, ending: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # "turn by 90 degrees to look at it"
-    stored.save(tmp_path / "turned.png", exif=exif)
-    assert open_image(tmp_path / "turned.png").size == (90, 50)
-    found = seen(load_processor(hub_layout), str(tmp_path / "turned.png"))
-    assert (found - expand2square(stored)).abs().max() < ROUNDING
+    file = tmp_path / f"turned.{ending}"
+    Image.fromarray(noise(90, 50)).save(file, exif=exif)
+    with Image.open(file) as stored:
+        assert (stored.size, stored.getexif()[0x0112]) == ((90, 50), 6)
+        expected = expand2square(stored)
+    for image in (str(file), Image.open(file)):
+        assert open_image(image).size == (90, 50)
+        assert (seen(load_processor(hub_layout), image) - expected).abs().max() < ROUNDING
 
 
 def test_the_checkpoint_says_so_in_its_file(hub_layout: Path, tmp_path: Path) -> None:

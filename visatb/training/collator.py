@@ -42,8 +42,8 @@ def open_image(image: Image.Image | str | Path) -> Image.Image:
 
 def _opaque(image: Image.Image) -> Image.Image:
     plain = image.convert("RGB")
-    # transformers would paint a colour that is noted here white.
-    plain.info.pop("transparency", None)
+    # What is noted here of transparent colours or of the camera's position, transformers would act upon.
+    plain.info.clear()
     return plain
 
 
