@@ -15,6 +15,7 @@ from llava_pieces import (
     TEXT_WIDTH,
     VOCABULARY,
     projector_tensors,
+    put_on_hub,
     tiny_clip,
     tiny_vicuna,
     write_clip,
@@ -23,9 +24,10 @@ from llava_pieces import (
     write_vicuna,
 )
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch.nn.functional import conv2d, gelu, layer_norm, linear, silu
-from training_examples import turns
+from training_examples import mixture, sample, train_here, turns
 from transformers import AutoProcessor, GenerationConfig
 
 from visatb.errors import VisatbError
@@ -228,15 +230,25 @@ def test_parts_are_frozen_as_named(assembled: Path) -> None:
         assert frozen == {name for name, _ in model.named_parameters() if name.startswith(start)}
 
 
+def test_a_training_goes_from_an_assembled_checkpoint(assembled: Path, tmp_path: Path) -> None:
+    samples = [sample(task, number) for number in range(3) for task in ("caption", "vqa", "ocr", "text")]
+    train_here(tmp_path, assembled, mixture(tmp_path, samples), freeze=("vision_tower",), max_length=400)
+    before, after = (load_model(path, torch.float32).state_dict() for path in (assembled, tmp_path / "model"))
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert not [name for name in moved if "vision_tower" in name]
+    assert {"lm_head.weight", "model.multi_modal_projector.linear_1.weight"} < moved
+    images = AutoProcessor.from_pretrained(tmp_path / "model").image_processor
+    assert (images.do_pad, images.do_center_crop) == (True, False)
+    with safe_open(tmp_path / "model" / "model.safetensors", "pt") as saved_model:
+        assert "vision_tower.vision_model.embeddings.class_embedding" in saved_model.keys()  # noqa: SIM118
+
+
 def test_pieces_may_be_hub_names(
     pieces: Pieces, assembled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub = tmp_path / "hub"
-    for name, folder in (("lmsys/vicuna", pieces.language_model), ("openai/clip", pieces.vision_tower)):
-        repository = hub / f"models--{name.replace('/', '--')}"
-        shutil.copytree(folder, repository / "snapshots" / ("1" * 40))
-        (repository / "refs").mkdir()
-        (repository / "refs" / "v1.5").write_text("1" * 40)
+    put_on_hub(hub, "lmsys/vicuna", {"v1.5": Path(pieces.language_model)})
+    put_on_hub(hub, "openai/clip", {"v1.5": Path(pieces.vision_tower)})
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assemble(Pieces("lmsys/vicuna@v1.5", "openai/clip@v1.5", pieces.projector), tmp_path / "llava", shard_size=40_000)

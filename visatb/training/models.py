@@ -168,6 +168,13 @@ def load_model(path: str | Path, dtype: torch.dtype, attention: str | None = Non
         )
     except (OSError, ValueError, SafetensorError) as error:
         raise VisatbError(f"{path}: its weights cannot be loaded ({error})") from error
+    except RuntimeError as error:
+        if "mismatched" not in str(error):
+            raise
+        raise VisatbError(
+            f"{path}: its weights have other shapes than its config.json says (the lines before this one name them); "
+            "take both from the same checkpoint"
+        ) from error
     missing = sorted(loading["missing_keys"])
     if missing:
         raise VisatbError(
