@@ -1,16 +1,11 @@
 # A base checkpoint that is assembled from its pieces.
 
 
-def pieces_here():
-    """The pieces that lie on this machine; those of the hub have no file that could be newer."""
-    return [piece.source for _, piece in ASSEMBLY if Path(piece.source).exists()]
-
-
 if ASSEMBLY:
 
     rule assemble_model:
         input:
-            pieces_here(),
+            PIECES_HERE,
         output:
             directory(BASE),
         log:

@@ -3,6 +3,8 @@
 BASE = EXPERIMENT.model.source
 PRETRAINING = EXPERIMENT.model.pretraining
 ASSEMBLY = EXPERIMENT.model.assemble
+# Pieces on the hub are no files that could be newer than the checkpoint.
+PIECES_HERE = [piece.source for _, piece in ASSEMBLY or () if Path(piece.source).exists()]
 RECIPE = (
     "epochs",
     "global_batch_size",

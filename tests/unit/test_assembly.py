@@ -283,6 +283,11 @@ def another_tokenizer(folder: Path) -> None:
     write_vicuna(folder / "vicuna", vocab_size=800)
 
 
+def another_head(folder: Path) -> None:
+    tensors = {name: value.clone() for name, value in tiny_vicuna().state_dict().items()}
+    write_shards(folder / "vicuna", tensors | {"lm_head.weight": torch.zeros(896, TEXT_WIDTH)}, pickled=True)
+
+
 def no_head(folder: Path) -> None:
     tensors = {name: value.clone() for name, value in tiny_vicuna().state_dict().items() if name != "lm_head.weight"}
     write_shards(folder / "vicuna", tensors, pickled=True)
@@ -338,8 +343,9 @@ PLUS = projector_tensors() | {"model.mm_projector.4.bias": torch.zeros(2)}
         (saved(PLUS), r"mm_projector.bin: holds model.mm_projector.4.bias, which has no place"),
         (saved({"model.mm_projector.0.bias": torch.zeros(48)}), r"mm_projector.bin: no weights for model.multi_modal"),
         (another_width, r"mm_projector.0.weight has the shape \[48, 32\], expected \[48, 64\]; .* have 64 numbers"),
-        (another_tokenizer, r"embed_tokens.weight has 800 rows, but the tokenizer in .* has 900 tokens"),
-        (no_head, r"vicuna: no weights for lm_head.weight, of shape \[960, 48\]"),
+        (another_tokenizer, r"vicuna: its tokenizer has 900 tokens, but its config.json says vocab_size 800"),
+        (another_head, r"lm_head.weight has the shape \[896, 48\], expected \[900, 48\]"),
+        (no_head, r"vicuna: no weights for lm_head.weight, of shape \[900, 48\]"),
         (lambda folder: write_clip_config_as_vicuna(folder), r"vicuna: expected a language model of type llama.*found"),
     ],
 )

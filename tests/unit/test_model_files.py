@@ -8,7 +8,7 @@ import torch
 from config_examples import config_values
 from llava_pieces import put_on_hub
 from safetensors.torch import load_file, save_file
-from training_examples import ROOT, model_of, save_tiny
+from training_examples import ROOT, mixture, model_of, sample, save_tiny, train_here
 
 from visatb.config import ModelConfig
 from visatb.config_checks import checked_configs
@@ -86,6 +86,14 @@ def test_the_revision_is_what_gets_loaded(tmp_path: Path, monkeypatch: pytest.Mo
     for source in ("owner/tiny@v3", "owner/other", "nowhere"):
         with pytest.raises(VisatbError, match=f"{source}: there is no such folder, and the hub does not give a model"):
             load_model(source, torch.float32)
+
+
+def test_the_revision_identifies_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_on_hub(tmp_path / "hub", "owner/tiny", {"v1": save_tiny("llava", tmp_path / "tiny")})
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    train_here(tmp_path / "run", "owner/tiny@v1", mixture(tmp_path, [sample("vqa", number) for number in range(4)]))
+    descriptions = [json.loads(file.read_text()) for file in tmp_path.glob("run/checkpoints/*/training.json")]
+    assert [description["base"] for description in descriptions] == ["owner/tiny@v1"]
 
 
 def test_weights_that_are_not_whole_are_told(tmp_path: Path) -> None:

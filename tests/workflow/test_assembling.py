@@ -68,3 +68,10 @@ def test_a_piece_that_does_not_fit_stops_the_job_with_its_reason(folder: Path) -
         done.stdout + done.stderr
     )
     assert not (folder / BASE).exists()
+
+
+def test_the_revision_of_a_hub_name_reaches_the_training(tmp_path: Path) -> None:
+    folder = workplace(tmp_path / "place")
+    (folder / "stage1.yaml").write_text("name: a\nfamily: llava\ncheckpoint: owner/name\nrevision: v2\n")
+    (folder / "mine.yaml").write_text(EXPERIMENT)
+    assert "--base owner/name@v2" in run_workflow(folder, "-n", "-p", configfile="mine.yaml")

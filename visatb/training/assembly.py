@@ -80,14 +80,16 @@ def assemble(pieces: Pieces, output: str | Path, shard_size: int = SHARD_SIZE) -
     """
     language = local_folder(pieces.language_model, DESCRIPTIONS)
     vision = local_folder(pieces.vision_tower, DESCRIPTIONS)
-    tokenizer = _tokenizer(language)
+    text, tower = _piece_config(language, "llama"), _piece_config(vision, "clip_vision_model")
+    tokenizer = _tokenizer(language, text.vocab_size)
     found = {
         **_renamed(stored_tensors(_weights(pieces.language_model)), LANGUAGE_NAMES),
         **_renamed(stored_tensors(_weights(pieces.vision_tower)), VISION_NAMES),
         **_renamed(stored_tensors([_projector_file(pieces.projector)]), PROJECTOR_NAMES),
     }
-    config = _config(language, vision, tokenizer, found)
-    _check_tensors(found, config, pieces)
+    vocabulary = text.vocab_size
+    config = _config(text, tower, tokenizer)
+    _check_tensors(found, config, vocabulary, pieces)
     _check_disk(sum(tensor.size for tensor in found.values()), Path(output))
     with atomic_path(output) as folder:
         folder.mkdir()
@@ -130,7 +132,7 @@ def _rename(name: str, names: Iterable[tuple[str, str]]) -> str:
     return name
 
 
-def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+def _tokenizer(folder: Path, vocabulary: int) -> PreTrainedTokenizerBase:
     """Return the language model's tokenizer with the image and the padding token added."""
     if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
         raise VisatbError(f"{folder}: no tokenizer found there; expected tokenizer.model or tokenizer.json")
@@ -138,6 +140,11 @@ def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, ImportError) as error:
         raise VisatbError(f"{folder}: its tokenizer cannot be loaded ({error})") from error
+    if len(tokenizer) > vocabulary:
+        raise VisatbError(
+            f"{folder}: its tokenizer has {len(tokenizer)} tokens, but its config.json says vocab_size {vocabulary}; "
+            "tokenizer and model do not belong together"
+        )
     added = [AddedToken(token, special=True, normalized=False) for token in (IMAGE_TOKEN, PAD_TOKEN)]
     tokenizer.add_tokens(added, special_tokens=True)
     tokenizer.pad_token = PAD_TOKEN
@@ -158,17 +165,8 @@ def _piece_config(folder: Path, kind: str) -> PretrainedConfig:
     return config
 
 
-def _config(
-    language: Path, vision: Path, tokenizer: PreTrainedTokenizerBase, found: Mapping[str, StoredTensor]
-) -> LlavaConfig:
-    text: LlamaConfig = _piece_config(language, "llama")
-    tower: CLIPVisionConfig = _piece_config(vision, "clip_vision_model")
-    embedding = found.get(TOKEN_MATRICES[0])
-    if embedding is not None and embedding.shape[0] + 2 < len(tokenizer):
-        raise VisatbError(
-            f"{embedding.file}: {embedding.name} has {embedding.shape[0]} rows, but the tokenizer in {language} has "
-            f"{len(tokenizer) - 2} tokens; tokenizer and weights are of different models"
-        )
+def _config(text: LlamaConfig, tower: CLIPVisionConfig, tokenizer: PreTrainedTokenizerBase) -> LlavaConfig:
+    """Return LLaVA's configuration; the vocabulary in ``text`` grows by the added tokens."""
     image, pad = tokenizer.convert_tokens_to_ids([IMAGE_TOKEN, PAD_TOKEN])
     needed = max(text.vocab_size, image + 1, pad + 1)
     text.vocab_size = -(-needed // VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE
@@ -186,30 +184,29 @@ def _config(
         tie_word_embeddings=False,
     )
     config.architectures = ["LlavaForConditionalGeneration"]
-    config.dtype = text.dtype or (embedding.dtype if embedding else None)
+    config.dtype = text.dtype
     return config
 
 
-def _check_tensors(found: Mapping[str, StoredTensor], config: LlavaConfig, pieces: Pieces) -> None:
-    """Hold the tensors' names and shapes to those of a LLaVA of this configuration."""
+def _check_tensors(found: Mapping[str, StoredTensor], config: LlavaConfig, vocabulary: int, pieces: Pieces) -> None:
+    """Hold the tensors' names and shapes to those of a LLaVA of this configuration with the old ``vocabulary``."""
     with torch.device("meta"):
-        expected = {
-            name: tuple(value.shape) for name, value in LlavaForConditionalGeneration(config).state_dict().items()
-        }
-    here = {_rename(name, MODULE_NAMES): (name, tensor) for name, tensor in found.items()}
-    for name, (_, tensor) in here.items():
+        model = LlavaForConditionalGeneration(config)
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    for name in (_rename(name, MODULE_NAMES) for name in TOKEN_MATRICES):
+        expected[name] = (vocabulary, *expected[name][1:])
+    here = {_rename(name, MODULE_NAMES): tensor for name, tensor in found.items()}
+    for name, tensor in here.items():
         if name not in expected:
             raise VisatbError(f"{tensor.file}: holds {tensor.name}, which has no place in a LLaVA-1.5 of these pieces")
     for name, shape in expected.items():
         if name not in here:
             raise VisatbError(
-                f"{_piece_of(name, pieces)}: no weights for {name}, of shape {list(shape)}; it is no whole piece"
+                f"{_piece_of(name, pieces)}: no weights for {name}, of shape {list(shape)}; take a whole piece"
             )
-        hub_name, tensor = here[name]
-        width = slice(1, None) if hub_name in TOKEN_MATRICES else slice(None)
-        if tensor.shape[width] != shape[width] or len(tensor.shape) != len(shape):
+        if here[name].shape != shape:
             raise VisatbError(
-                f"{tensor.file}: {tensor.name} has the shape {list(tensor.shape)}, expected {list(shape)}; "
+                f"{here[name].file}: {here[name].name} has the shape {list(here[name].shape)}, expected {list(shape)}; "
                 f"{_sizes(config)}. Take pieces that belong together"
             )
 
