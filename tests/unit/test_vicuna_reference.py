@@ -12,6 +12,7 @@ visatb differs on purpose, a test of its own says how:
 import functools
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import sentencepiece
@@ -20,8 +21,9 @@ from conversation_examples import CONVERSATIONS, SYSTEM
 from llava_pieces import IMAGE_TOKENS, sentencepiece_model, write_clip, write_projector, write_vicuna
 from PIL import Image
 from sentencepiece import sentencepiece_model_pb2
+from tokenizers import Tokenizer
 from training_examples import turns
-from transformers import ProcessorMixin
+from transformers import AutoTokenizer, ProcessorMixin
 
 from visatb.evaluation.generate import chat_messages
 from visatb.training.assembly import Pieces, assemble
@@ -141,12 +143,16 @@ def test_a_question_alone_is_the_beginning_of_what_was_trained(processor: Proces
     assert [IMAGE if token == processor.image_token_id else token for token in prompt] == tokens[:last]
 
 
-def test_the_template_says_all_that_a_server_needs(processor: ProcessorMixin) -> None:
-    # Servers tokenise the written conversation without adding <s> themselves.
+def test_a_conversation_begins_once_whoever_tokenises_it(processor: ProcessorMixin, tmp_path: Path) -> None:
     messages = chat_messages(turns("Who are you?", "a model", "Sure?"), None)
-    written = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    found = processor.tokenizer(written, add_special_tokens=False)["input_ids"]
-    assert found == tokenized(f"{SYSTEM} USER: Who are you? ASSISTANT: a model</s>USER: Sure? ASSISTANT:")
+    expected = tokenized(f"{SYSTEM} USER: Who are you? ASSISTANT: a model</s>USER: Sure? ASSISTANT:")
+    processor.save_pretrained(tmp_path)
+    for tokenizer in (processor.tokenizer, AutoTokenizer.from_pretrained(tmp_path)):
+        written = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        for adding in (True, False):
+            assert tokenizer(written, add_special_tokens=adding)["input_ids"] == expected
+        assert tokenizer.apply_chat_template(messages, add_generation_prompt=True)["input_ids"] == expected
+    assert Tokenizer.from_file(str(tmp_path / "tokenizer.json")).encode(written).ids == expected
 
 
 def test_spaces_around_a_text_are_left_out(processor: ProcessorMixin) -> None:

@@ -31,7 +31,7 @@ from visatb.errors import VisatbError
 from visatb.files import atomic_path, write_json
 from visatb.progress import say
 from visatb.training.hub import local_folder
-from visatb.training.models import clip_colours, padding_image_processor, read_template
+from visatb.training.models import clip_colours, leave_beginning_to_template, padding_image_processor, read_template
 from visatb.training.weight_files import StoredTensor, open_tensors, stored_tensors, weight_files
 
 IMAGE_TOKEN, PAD_TOKEN = "<image>", "<pad>"
@@ -275,7 +275,7 @@ def _generation_config(config: LlavaConfig) -> GenerationConfig:
 
 
 def _processor(tokenizer: PreTrainedTokenizerBase, vision: Path, config: LlavaConfig) -> LlavaProcessor:
-    return LlavaProcessor(
+    processor = LlavaProcessor(
         image_processor=padding_image_processor(clip_colours(vision), config.vision_config.image_size),
         tokenizer=tokenizer,
         patch_size=config.vision_config.patch_size,
@@ -283,3 +283,5 @@ def _processor(tokenizer: PreTrainedTokenizerBase, vision: Path, config: LlavaCo
         num_additional_image_tokens=1,
         chat_template=read_template("vicuna_v1"),
     )
+    leave_beginning_to_template(processor)
+    return processor

@@ -110,9 +110,17 @@ def load_processor(path: str | Path) -> ProcessorMixin:
         raise VisatbError(f"{path}: its processor (tokenizer, image processor) cannot be loaded ({error})") from error
     if not re.search(r"{%-?\s*generation", processor.chat_template or ""):
         processor.chat_template = read_template(FAMILY_TEMPLATES[config.model_type])
+    leave_beginning_to_template(processor)
     if config.model_type == "llava":
         _see_squares(processor, config)
     return processor
+
+
+def leave_beginning_to_template(processor: ProcessorMixin) -> None:
+    """Stop the tokenizer from adding the token that the template writes: readers add special tokens or do not."""
+    tokenizer = processor.tokenizer
+    if "bos_token" in processor.chat_template and tokenizer.bos_token:
+        tokenizer.add_bos_token = False
 
 
 def _see_squares(processor: ProcessorMixin, config: PretrainedConfig) -> None:
