@@ -2,7 +2,10 @@
 
 import json
 import os
+import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -27,7 +30,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch.nn.functional import conv2d, gelu, layer_norm, linear, silu
-from training_examples import mixture, sample, train_here, turns
+from training_examples import ROOT, mixture, sample, train_here, turns
 from transformers import AutoProcessor, GenerationConfig
 
 from visatb.errors import VisatbError
@@ -368,3 +371,19 @@ def test_a_disk_too_small_is_told(pieces: Pieces, tmp_path: Path, monkeypatch: p
     with pytest.raises(VisatbError, match=r"the checkpoint needs 0\.0 GB of disk, but .* has 0\.0 GB left; make room"):
         assemble(pieces, tmp_path / "deep" / "llava")
     assert not (tmp_path / "deep").exists()
+
+
+def test_a_file_that_cannot_be_written_is_told_and_nothing_is_left(pieces: Pieces, tmp_path: Path) -> None:
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in vars(pieces).items()]
+    done = subprocess.run(
+        [sys.executable, ROOT / "workflow_scripts/assemble_model.py", *words, f"--output={tmp_path / 'llava'}"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"error: {tmp_path}: the checkpoint cannot be written there" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from huggingface_hub import split_state_dict_into_shards_factory
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from tokenizers import AddedToken
 from transformers import (
@@ -243,7 +244,10 @@ def _write_weights(found: Mapping[str, StoredTensor], vocabulary: int, folder: P
     )
     for name, members in plan.filename_to_tensors.items():
         tensors = dict(_read(found, members, vocabulary))
-        save_file(tensors, folder / name, metadata={"format": "pt"})
+        try:
+            save_file(tensors, folder / name, metadata={"format": "pt"})
+        except (SafetensorError, OSError) as error:
+            raise VisatbError(f"{folder.parent}: the checkpoint cannot be written there ({error})") from error
     if plan.is_sharded:
         index = {"metadata": plan.metadata, "weight_map": plan.tensor_to_filename}
         write_json(folder / "model.safetensors.index.json", index)
