@@ -11,13 +11,17 @@ sys.path.insert(0, workflow.basedir)
 
 from visatb.config_loading import read_yaml
 from visatb.errors import VisatbError
+from visatb.evaluation.metrics import METRICS
 from visatb.experiment import Experiment
 from visatb.locking import hold
+from visatb.preflight import check_machine
 
 try:
     for file in workflow.overwrite_configfiles or workflow.configfiles:
         read_yaml(file)  # names the line of a key given twice, which Snakemake lets pass
     EXPERIMENT = Experiment.from_values(config, "the config")
+    if workflow.is_main_process:  # a job on another machine is not the place to refuse the experiment
+        check_machine(EXPERIMENT)
 except VisatbError as mistake:
     raise WorkflowError(str(mistake)) from None
 

@@ -45,9 +45,43 @@ use rule predict as predict_alone with:
     priority: 15
 
 
+if EXPERIMENT.judged_tasks:
+    JUDGE = EXPERIMENT.config.evaluation.judge
+
+    # A job that asks a judge over the network: no GPU. What it was told is kept, so a second start asks for the rest.
+    rule judge:
+        input:
+            predictions="<results>/predictions/{run}/{split}/{task}.parquet",
+            prompt=JUDGE.prompt,
+            context=lambda w: EXPERIMENT.judge_context(w.task),
+        output:
+            "<results>/verdicts/{run}/{split}/{task}.parquet",
+        log:
+            "<results>/logs/judge/{run}.{split}.{task}.log",
+        benchmark:
+            "<results>/benchmarks/judge/{run}.{split}.{task}.tsv"
+        wildcard_constraints:
+            task=one_of(EXPERIMENT.judged_tasks),
+        priority: 40
+        conda:
+            "../envs/evaluate.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=720,
+            judge=1,
+        params:
+            options=judge_options,
+            replies=EXPERIMENT.judge_replies,
+        shell:
+            "VISATB_PROGRESS_FD=3 python $SCRIPTS/judge.py {params.options} --predictions {input.predictions:q}"
+            " --prompt {input.prompt:q} --context {input.context:q} --replies {params.replies:q}"
+            " --output {output:q} 3>&2 > {log:q} 2>&1"
+
+
 rule score:
     input:
-        "<results>/predictions/{run}/{split}/{task}.parquet",
+        predictions="<results>/predictions/{run}/{split}/{task}.parquet",
+        verdicts=verdicts,
     output:
         "<results>/scores/{run}/{split}/{task}.parquet",
     log:
@@ -62,5 +96,7 @@ rule score:
         runtime=60,
     params:
         options=lambda w: options(metrics=EXPERIMENT.tasks[w.task].metrics),
+        versions=metric_versions,
     shell:
-        "python $SCRIPTS/score.py --predictions {input:q} {params.options} --output {output:q} > {log:q} 2>&1"
+        "python $SCRIPTS/score.py --predictions {input.predictions:q} --verdicts {input.verdicts:q} {params.options}"
+        " --output {output:q} > {log:q} 2>&1"

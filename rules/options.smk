@@ -94,6 +94,33 @@ def records_to_answer(wildcards):
     return [f"<results>/records/{task}/{wildcards.split}.parquet" for task in tasks]
 
 
+def verdicts(wildcards):
+    judged = wildcards.task in EXPERIMENT.judged_tasks
+    return "<results>/verdicts/{run}/{split}/{task}.parquet" if judged else []
+
+
+def metric_versions(wildcards):
+    """No option of a job: a parameter, so that a new version of a metric scores again."""
+    return [METRICS[metric].version for metric in EXPERIMENT.tasks[wildcards.task].metrics]
+
+
+def judge_options(wildcards):
+    judge = EXPERIMENT.config.evaluation.judge
+    return options(
+        label=f"judge {wildcards.run} {wildcards.split} {wildcards.task}",
+        image_folder=EXPERIMENT.image_folder(wildcards.task),
+        show_image=judge.show_image,
+        endpoint=judge.endpoint,
+        model=judge.model,
+        parameter=pairs({name: json.dumps(value) for name, value in judge.parameters.items()}),
+        key_variable=judge.key_variable,
+        concurrency=judge.concurrency,
+        timeout=judge.timeout,
+        retries=judge.retries,
+        prices=judge.prices and [judge.prices.input, judge.prices.output],
+    )
+
+
 def figure(name, category):
     return report(
         f"<results>/figures/{name}.svg",

@@ -135,8 +135,10 @@ rule plot_benchmark:
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        columns=options(column=COLUMNS),
     shell:
-        "python $SCRIPTS/plot_benchmark.py --benchmark {input:q} --output {output:q} > {log:q} 2>&1"
+        "python $SCRIPTS/plot_benchmark.py --benchmark {input:q} {params.columns} --output {output:q} > {log:q} 2>&1"
 
 
 rule summarize:

@@ -43,6 +43,11 @@ def benchmark_table(scores: pd.DataFrame, methods: Sequence[str], columns: Seque
     return table.join(overall).rename_axis("method").reset_index()
 
 
+def lower_is_better(columns: Sequence[Column]) -> list[str]:
+    """Return the headings of the columns in which small is good."""
+    return [name for name, column in zip(column_names(columns), columns, strict=True) if not column.higher_is_better]
+
+
 def compared_tasks(table: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
     """Return the tasks in which a share of STL's score means something: all of STL's scores there are above 0."""
     useless = {

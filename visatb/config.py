@@ -2,12 +2,14 @@
 
 import re
 from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 NAME_PATTERN = re.compile(r"[^\W_][\w.+-]*")
 SPLITS = ("train", "val", "test")
 METHODS = ("stl", "ew", "visatb")
+OPENAI = "https://api.openai.com/v1"
 RESERVED_NAMES = ("mini", "base", "train", "val", "test")
 
 
@@ -51,6 +53,7 @@ FloatFromZero = Annotated[float, Number, Field(ge=0, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Number, Field(ge=1)]
 IntFromZero = Annotated[int, Number, Field(ge=0)]
 Seed = Annotated[int, Number, Field(ge=0, lt=2**31)]
+Parameter = str | bool | int | float
 Part = Literal["vision_tower", "projector", "language_model"]
 PARTS = get_args(Part)
 Temperature = Annotated[float | Literal["auto"], PlainValidator(_temperature)]
@@ -89,9 +92,15 @@ class TaskConfig(Section):
         ".", description="folder that image paths in the data files are relative to; itself relative to `data_folder`"
     )
     metrics: Annotated[Words, Field(min_length=1)] = Field(
-        description="`EM`, `IoU`, `mean_IoU`, `CIDEr`, `CIDEr-PTB` or `GLEU`; of several, C, D and I are averaged"
+        description=(
+            "`EM`, `IoU`, `mean_IoU`, `CIDEr`, `CIDEr-PTB`, `GLEU` or `judge`; of several, C, D and I are averaged"
+        )
     )
     max_new_tokens: PositiveInt = Field(64, description="longest answer that is generated, in tokens")
+    judge_context: Words = Field(
+        default_factory=list,
+        description="JSON-lines files that describe val and test pictures for the judge; relative to `data_folder`",
+    )
 
 
 class FixedTaskConfig(Section):
@@ -157,11 +166,63 @@ class BalancingConfig(Section):
     bootstrap: PositiveInt = Field(2000, description="resamples behind the 95 % intervals")
 
 
+def _web_address(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected an address that begins with http:// or https://")
+    if parts.username or parts.password or parts.query:
+        raise ValueError("an address must hold no key or password; put it into the environment, see key_variable")
+    return address.rstrip("/")
+
+
+def _default_parameters() -> dict[str, Parameter]:
+    return {"temperature": 0, "max_tokens": 1024}
+
+
+class JudgePrices(Section):
+    """What the judge's tokens cost, in any currency."""
+
+    input: FloatFromZero = Field(description="price of a million prompt tokens")
+    output: FloatFromZero = Field(description="price of a million tokens of verdicts")
+
+
+class JudgeConfig(Section):
+    """Who grades the answers of tasks with the metric `judge`: a model behind an OpenAI-compatible endpoint."""
+
+    model: str = Field(description="the judge, by the name that the endpoint knows")
+    endpoint: Annotated[str, AfterValidator(_web_address)] = Field(
+        OPENAI, description="base address of the API, usually ending in `/v1`"
+    )
+    key_variable: str = Field(
+        "OPENAI_API_KEY", description="environment variable that holds the key; where it is not set, none is sent"
+    )
+    prompt: str = Field("config/judge.yaml", description="what the judge is asked; a YAML file as the default one")
+    show_image: bool = Field(False, description="send the picture along, to a judge that can see")
+    parameters: dict[str, Parameter] = Field(
+        default_factory=_default_parameters,
+        description="sent with each request; given ones replace all the default ones",
+    )
+    concurrency: PositiveInt = Field(8, description="requests at a time")
+    timeout: PositiveFloat = Field(120.0, description="seconds that one attempt may take")
+    retries: IntFromZero = Field(
+        8, description="further attempts after one that failed in passing (no connection, status 429, 5xx)"
+    )
+    prices: JudgePrices | None = Field(None, description="what tokens cost, for the costs in the tables of scores")
+    replies: str | None = Field(
+        None,
+        description=(
+            "folder of the judge's replies, which are not asked for again; several experiments may share one; "
+            "if none is named, `judge_replies` in the experiment's folder"
+        ),
+    )
+
+
 class EvaluationConfig(Section):
-    """How answers are generated (always greedy)."""
+    """How answers are generated (always greedy) and judged."""
 
     batch_size: PositiveInt = Field(16, description="samples that are answered at a time")
     shard_size: PositiveInt = Field(256, description="samples after which predictions are saved, to resume from")
+    judge: JudgeConfig | None = Field(None, description="who grades the answers of tasks with the metric `judge`")
 
 
 class JobResources(Section):

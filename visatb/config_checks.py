@@ -12,13 +12,16 @@ from visatb.config_loading import no_such_file, read_yaml, refuse, resolve_exten
 from visatb.config_words import Mistake, place
 from visatb.data.demo import DEMO_TASKS
 from visatb.errors import VisatbError, did_you_mean
-from visatb.evaluation.metric_names import METRIC_NAMES
+from visatb.evaluation.judge_prompt import read_prompt
+from visatb.evaluation.metric_names import JUDGED_METRICS, METRIC_NAMES
 
 RUN_PREFIXES = ("plus-", "single-", "mini-only-", "large-only-")
+REQUEST_KEYS = ("model", "messages", "n", "stream")
 LOOKED_AT_TOGETHER = (
     {"tasks", "fixed_tasks", "groups", "given_weights"},
     {"given_weights", "methods"},
     {"training", "resources"},
+    {"tasks", "evaluation"},
 )
 
 
@@ -83,6 +86,7 @@ def _cross_mistakes(config: Config) -> list[str]:
         _groups,
         _sampling,
         _metrics,
+        _judge,
         _alpha,
         _methods,
         _given_weights,
@@ -170,6 +174,25 @@ def _metrics(config: Config) -> Iterator[str]:
                 yield f"tasks.{task}.metrics: there is no metric '{metric}'{known}"
         if len(set(settings.metrics)) < len(settings.metrics):
             yield f"tasks.{task}.metrics: a metric is named twice"
+
+
+def _judge(config: Config) -> Iterator[str]:
+    judge = config.evaluation.judge
+    for task, settings in config.tasks.items():
+        if not set(JUDGED_METRICS).isdisjoint(settings.metrics):
+            if judge is None:
+                yield f"tasks.{task}.metrics: 'judge' needs a judge; add evaluation.judge with its model and endpoint"
+        elif settings.judge_context:
+            yield f"tasks.{task}.judge_context: no judge reads it; add 'judge' to the task's metrics or take it away"
+    if judge is None:
+        return
+    for name in judge.parameters:
+        if name in REQUEST_KEYS:
+            yield f"evaluation.judge.parameters: '{name}' is set by the workflow itself; take it away"
+    try:
+        read_prompt(judge.prompt)
+    except VisatbError as error:
+        yield f"evaluation.judge.prompt: {error}"
 
 
 def _alpha(config: Config) -> Iterator[str]:

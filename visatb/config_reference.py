@@ -154,12 +154,14 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**needed**"
     value = field.get_default(call_default_factory=True, validated_data={})
-    if value is PydanticUndefined or value is None or value == {}:
+    if value is PydanticUndefined or value is None or value in ({}, []):
         return ""
     if isinstance(value, BaseModel):
         return "see below"
     if isinstance(value, list):
         return f"`[{', '.join(map(str, value))}]`"
+    if isinstance(value, dict):
+        return f"`{{{', '.join(f'{key}: {item}' for key, item in value.items())}}}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"

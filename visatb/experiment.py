@@ -7,7 +7,7 @@ from pathlib import Path
 
 from visatb.config import SPLITS, Config, JobResources, ModelConfig, TaskConfig
 from visatb.config_checks import checked_configs
-from visatb.evaluation.metric_names import BOX_METRICS
+from visatb.evaluation.metric_names import BOX_METRICS, JUDGED_METRICS
 
 Evaluation = tuple[str, str, str]
 """(run, split, task)"""
@@ -88,6 +88,21 @@ class Experiment:
         """Return those of a task's metrics that want every true answer to be a box."""
         metrics = self.tasks[task].metrics if task in self.tasks else []
         return [metric for metric in metrics if metric in BOX_METRICS]
+
+    @property
+    def judged_tasks(self) -> list[str]:
+        """The tasks whose answers a judge grades."""
+        return [task for task, settings in self.tasks.items() if not set(JUDGED_METRICS).isdisjoint(settings.metrics)]
+
+    def judge_context(self, task: str) -> list[str]:
+        """Return the files that describe a task's pictures for the judge."""
+        return [str(Path(self.config.data_folder) / name) for name in self.tasks[task].judge_context]
+
+    @property
+    def judge_replies(self) -> Path:
+        """Where the judge's replies are kept."""
+        judge = self.config.evaluation.judge
+        return Path(judge.replies) if judge and judge.replies else self.folder / "judge_replies"
 
     @cached_property
     def groups(self) -> dict[str, tuple[str, ...]]:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from visatb.errors import VisatbError
 
-TEXT_COLUMNS = ("run", "kind", "split", "task", "tasks", "group", "metric", "method", "from", "to", "note")
+TEXT_COLUMNS = ("run", "kind", "split", "task", "tasks", "group", "metric", "method", "from", "to", "note", "judge")
 
 
 @contextmanager

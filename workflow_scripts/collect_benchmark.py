@@ -2,7 +2,7 @@
 
 import argparse
 
-from visatb.benchmark import benchmark_table, test_scores
+from visatb.benchmark import benchmark_table, lower_is_better, test_scores
 from visatb.command_line import column
 from visatb.errors import friendly_exit
 from visatb.files import write_table, write_text
@@ -24,7 +24,7 @@ def main() -> None:
     table = benchmark_table(scores, args.method, args.column)
     write_table(args.tidy, scores)
     write_table(args.table, table)
-    write_text(args.markdown, benchmark_markdown(table))
+    write_text(args.markdown, benchmark_markdown(table, lower_is_better(args.column)))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import argparse
 
+from visatb.benchmark import lower_is_better
+from visatb.command_line import column
 from visatb.errors import friendly_exit
 from visatb.reporting.figures.benchmark import benchmark_figure
 from visatb.reporting.figures.style import save_figure
@@ -13,10 +15,10 @@ def main() -> None:
     """Tables in, figure out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--benchmark", required=True, help="benchmark.tsv")
-    parser.add_argument("--lower-is-better", nargs="*", default=[], metavar="COLUMN", help="scores where small is good")
+    parser.add_argument("--column", type=column, nargs="+", required=True, metavar="TASK:METRIC")
     parser.add_argument("--output", nargs="+", required=True, help="files to write, .svg or .png")
     args = parser.parse_args()
-    save_figure(benchmark_figure(read_benchmark(args.benchmark), args.lower_is_better), args.output)
+    save_figure(benchmark_figure(read_benchmark(args.benchmark), lower_is_better(args.column)), args.output)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,12 @@ def main() -> None:
     """Predictions in, per-sample scores out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--predictions", required=True, help="Parquet")
+    parser.add_argument("--verdicts", nargs="?", help="a judge's on these predictions, Parquet; if a metric needs them")
     parser.add_argument("--metrics", nargs="+", required=True, choices=METRIC_NAMES)
     parser.add_argument("--output", required=True, help="Parquet")
-    arguments = parser.parse_args()
-    write_parquet(arguments.output, score_predictions(read_parquet(arguments.predictions), arguments.metrics))
+    args = parser.parse_args()
+    verdicts = read_parquet(args.verdicts) if args.verdicts else None
+    write_parquet(args.output, score_predictions(read_parquet(args.predictions), args.metrics, verdicts))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nltk.translate.gleu_score import corpus_gleu
 
 from visatb.errors import VisatbError
-from visatb.evaluation.metric_names import METRIC_NAMES
+from visatb.evaluation.metric_names import BOX_METRICS, JAVA_METRICS, JUDGED_METRICS, METRIC_NAMES
 from visatb.evaluation.metrics import METRICS, SampleScores, parse_box
 from visatb.evaluation.scores import SCORE_SCHEMA, score_predictions, tidy_scores
 from visatb.files import write_parquet
@@ -271,7 +271,9 @@ def test_scores_are_written_per_sample_and_summed_up(tmp_path: Path):
     assert scores["metric"].to_pylist() == ["IoU"] * 3 + ["mean_IoU"] * 3
     write_parquet(tmp_path / "scores.parquet", scores)
     tidy = tidy_scores([("mini", "val", "bbox", tmp_path / "scores.parquet")])
-    assert tidy.drop(columns=["value", "stderr"]).to_numpy().tolist() == [
+    assert tidy.filter(like="judge").isna().to_numpy().all()
+    counts = tidy[["run", "split", "task", "metric", "n", "invalid", "truncated"]]
+    assert counts.to_numpy().tolist() == [
         ["mini", "val", "bbox", "IoU", 3, 1, 1],
         ["mini", "val", "bbox", "mean_IoU", 3, 1, 1],
     ]
@@ -284,6 +286,10 @@ def test_a_score_without_denominator_is_refused(tmp_path: Path):
         tidy_scores([("mini", "val", "t", tmp_path / "s.parquet")])
 
 
-def test_every_name_has_its_metric():
-    assert tuple(METRICS) == METRIC_NAMES
+def test_every_metric_is_declared_with_its_direction_and_needs():
+    assert all(name == metric.name and metric.version >= 1 for name, metric in METRICS.items())
     assert all(metric.higher_is_better for metric in METRICS.values())
+    assert METRIC_NAMES == ("EM", "IoU", "mean_IoU", "CIDEr", "CIDEr-PTB", "GLEU", "judge")
+    assert BOX_METRICS == ("IoU", "mean_IoU")
+    assert JAVA_METRICS == ("CIDEr-PTB",)
+    assert JUDGED_METRICS == ("judge",)

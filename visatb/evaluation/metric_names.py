@@ -1,4 +1,8 @@
-"""The names of the metrics, apart from their code, so that a config can be checked without loading it."""
+"""The names of the metrics, all of them and by what they need, for those who check configs and data."""
 
-METRIC_NAMES = ("EM", "IoU", "mean_IoU", "CIDEr", "CIDEr-PTB", "GLEU")
-BOX_METRICS = ("IoU", "mean_IoU")
+from visatb.evaluation.metrics import METRICS
+
+METRIC_NAMES = tuple(METRICS)
+BOX_METRICS = tuple(name for name, metric in METRICS.items() if metric.needs == "boxes")
+JAVA_METRICS = tuple(name for name, metric in METRICS.items() if metric.needs == "java")
+JUDGED_METRICS = tuple(name for name, metric in METRICS.items() if metric.needs == "verdicts")

@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visatb.errors import VisatbError
-from visatb.evaluation.metric_names import METRIC_NAMES
+from visatb.evaluation.verdicts import read_verdict
 
 Values = NDArray[np.float64]
 BOX = re.compile(r"\[([^\[\]_]*)\]")
@@ -22,7 +23,8 @@ class SampleScores:
     Attributes:
         numerators: what a sample adds to the score's numerator.
         denominators: what it adds to the denominator; 1 for a plain mean.
-        valid: False where an answer could not be read at all; it scores 0 and is counted.
+        valid: False where an answer could not be read at all, which scores 0, or a verdict, which is left out; both
+            are counted.
     """
 
     numerators: Values
@@ -32,12 +34,22 @@ class SampleScores:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric: its name, factor for reporting, direction and the function from answers and truths to sample scores."""
+    """A metric.
+
+    Attributes:
+        name: as the config has it.
+        version: raised when the same answers come to score otherwise; all scores of the metric are then made again.
+        higher_is_better: its direction.
+        score: from the answers and the truths of the samples to their scores.
+        needs: what else it takes: ``boxes`` as truths, ``java``, or a judge's ``verdicts``, of which the texts are
+            then scored in the answers' stead.
+    """
 
     name: str
     version: int
     higher_is_better: bool
     score: Callable[[Sequence[str], Sequence[Sequence[str]]], SampleScores]
+    needs: Literal["nothing", "boxes", "java", "verdicts"] = "nothing"
 
 
 def exact_match(predictions: Sequence[str], truths: Sequence[Sequence[str]]) -> SampleScores:
@@ -151,15 +163,26 @@ def _ngrams(words: int, longest: int = 4) -> int:
     return sum(max(0, words - n + 1) for n in range(1, longest + 1))
 
 
+def judge_score(verdicts: Sequence[str], truths: Sequence[Sequence[str]]) -> SampleScores:
+    """Judge score in percent: 100 times the mean score of the answers over that of the reference answers.
+
+    A ratio of means, not a mean of ratios. A verdict that cannot be read enters neither mean: both its numerator and
+    its denominator are 0.
+    """
+    found = [read_verdict(text) for text in verdicts]
+    reference, answer = np.array([scores or (0.0, 0.0) for scores in found], dtype=np.float64).reshape(-1, 2).T
+    return SampleScores(100.0 * answer, reference, np.array([scores is not None for scores in found], dtype=bool))
+
+
 METRICS = {
     metric.name: metric
     for metric in (
         Metric("EM", 1, True, exact_match),
-        Metric("IoU", 1, True, iou_above_half),
-        Metric("mean_IoU", 1, True, mean_iou),
+        Metric("IoU", 1, True, iou_above_half, needs="boxes"),
+        Metric("mean_IoU", 1, True, mean_iou, needs="boxes"),
         Metric("CIDEr", 1, True, cider),
-        Metric("CIDEr-PTB", 1, True, cider_ptb),
+        Metric("CIDEr-PTB", 1, True, cider_ptb, needs="java"),
         Metric("GLEU", 1, True, gleu),
+        Metric("judge", 1, True, judge_score, needs="verdicts"),
     )
 }
-assert tuple(METRICS) == METRIC_NAMES

@@ -1,12 +1,16 @@
 """From predictions to per-sample scores, and from those to the tables of scores."""
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
+from visatb.errors import VisatbError
 from visatb.evaluation.metrics import METRICS
+from visatb.evaluation.verdicts import judge_use, verdict_texts
 from visatb.files import read_parquet
 from visatb.uncertainty import paired_samples, standard_errors
 
@@ -21,43 +25,70 @@ SCORE_SCHEMA = pa.schema(
         ("truncated", pa.bool_()),
     ]
 )
+ABOUT = b"visatb"
+"""Key of a score file's metadata: the metrics' versions and, of judged answers, who judged at what cost, as JSON."""
+
+NO_JUDGE: dict[str, Any] = {"judge": None, "tokens": None, "cost": None}
 
 
-def score_predictions(predictions: pa.Table, metrics: Sequence[str]) -> pa.Table:
-    """Return one row per sample and metric (`SCORE_SCHEMA`) for a table of predictions."""
-    answers, truths = predictions["prediction"].to_pylist(), predictions["truths"].to_pylist()
+def score_predictions(predictions: pa.Table, metrics: Sequence[str], verdicts: pa.Table | None = None) -> pa.Table:
+    """Return one row per sample and metric (`SCORE_SCHEMA`) for a table of predictions.
+
+    Args:
+        predictions: `visatb.evaluation.generate.PREDICTION_SCHEMA`.
+        metrics: names in `METRICS`.
+        verdicts: a judge's on these predictions (`visatb.evaluation.verdicts.VERDICT_SCHEMA`), if a metric needs them.
+
+    Raises:
+        VisatbError: verdicts are needed and missing, or are on other predictions; truths that a metric cannot use.
+    """
+    truths = predictions["truths"].to_pylist()
     truncated = [reason == "length" for reason in predictions["finish_reason"].to_pylist()]
     parts = []
     for name in metrics:
-        scores = METRICS[name].score(answers, truths)
+        scores = METRICS[name].score(_scored_texts(name, predictions, verdicts), truths)
         columns = [
             predictions["id"].combine_chunks(),
             predictions["image"].combine_chunks(),
-            pa.array([name] * len(answers), pa.string()),
+            pa.array([name] * len(truths), pa.string()),
             pa.array(scores.numerators),
             pa.array(scores.denominators),
             pa.array(scores.valid),
             pa.array(truncated),
         ]
         parts.append(pa.Table.from_arrays(columns, schema=SCORE_SCHEMA))
-    return pa.concat_tables(parts)
+    used = NO_JUDGE if verdicts is None else judge_use(verdicts)
+    about = {"versions": {name: METRICS[name].version for name in metrics}, "judge": used}
+    return pa.concat_tables(parts).replace_schema_metadata({ABOUT: json.dumps(about)})
+
+
+def _scored_texts(metric: str, predictions: pa.Table, verdicts: pa.Table | None) -> list[str]:
+    if METRICS[metric].needs != "verdicts":
+        return predictions["prediction"].to_pylist()
+    if verdicts is None:
+        raise VisatbError(f"the metric {metric} needs a judge's verdicts on the predictions; run judge.py first")
+    return verdict_texts(predictions["id"].to_pylist(), verdicts)
 
 
 def tidy_scores(files: Iterable[tuple[str, str, str, str | Path]]) -> pd.DataFrame:
     """Return the table of scores, one row per (run, split, task, metric), from (run, split, task, file).
 
-    ``stderr`` takes the samples of one image as one.
+    ``stderr`` takes the samples of one image as one. ``judge``, ``judge_tokens`` and ``judge_cost`` are empty where no
+    judge was asked.
 
     Raises:
         VisatbError: a file from which no score can be computed, or no standard error of it.
     """
     rows = []
     for run, split, task, file in files:
-        table = read_parquet(file).to_pandas()
-        for metric, part in table.groupby("metric", sort=False):
+        table = read_parquet(file)
+        about = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
+        for metric, part in table.to_pandas().groupby("metric", sort=False):
             samples = paired_samples(f"{file}, {metric}", {run: part})
             value, stderr = samples.scores()[0], standard_errors(samples)[run]
             invalid, truncated = int((~part["valid"]).sum()), int(part["truncated"].sum())
-            rows.append((run, split, task, metric, value, stderr, len(part), invalid, truncated))
+            judged = about["judge"] if METRICS[str(metric)].needs == "verdicts" else NO_JUDGE
+            rows.append((run, split, task, metric, value, stderr, len(part), invalid, truncated, *judged.values()))
     columns = ["run", "split", "task", "metric", "value", "stderr", "n", "invalid", "truncated"]
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=[*columns, "judge", "judge_tokens", "judge_cost"])
+    return table.astype({"judge_tokens": "Int64", "judge_cost": "float64"})
