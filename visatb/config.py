@@ -170,8 +170,6 @@ def _web_address(address: str) -> str:
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("expected an address that begins with http:// or https://")
-    if parts.username or parts.password or parts.query:
-        raise ValueError("an address must hold no key or password; put it into the environment, see key_variable")
     return address.rstrip("/")
 
 

@@ -6,6 +6,7 @@ from itertools import chain
 from os.path import normpath
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from visatb.config import METHODS, PARTS, RESERVED_NAMES, SPLITS, Config, ModelConfig
 from visatb.config_loading import no_such_file, read_yaml, refuse, resolve_extends, validate_leniently
@@ -186,6 +187,12 @@ def _judge(config: Config) -> Iterator[str]:
             yield f"tasks.{task}.judge_context: no judge reads it; add 'judge' to the task's metrics or take it away"
     if judge is None:
         return
+    address = urlsplit(judge.endpoint)
+    if address.username or address.password or address.query:
+        yield (
+            "evaluation.judge.endpoint: an address must hold no key or password (not shown here); "
+            "put it into the environment variable that key_variable names"
+        )
     for name in judge.parameters:
         if name in REQUEST_KEYS:
             yield f"evaluation.judge.parameters: '{name}' is set by the workflow itself; take it away"

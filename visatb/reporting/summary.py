@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from visatb.errors import bullet_list
+from visatb.evaluation.metric_names import JUDGED_METRICS
 from visatb.reporting.tables import benchmark_text, format_numbers, text_table
 
 DESCRIPTIONS = {
@@ -47,6 +48,8 @@ def summary_text(
         parts.append(_section("Scores on the test splits", benchmark_text(benchmark) + "\n\n" + _LEGEND))
     warnings = [*(balancing or {}).get("notes", []), *warning_lines(weights, scores), *_useless_baselines(benchmark)]
     parts.append(_section("Warnings", bullet_list(warnings) if warnings else "none"))
+    if judges := judge_lines(scores):
+        parts.append(_section("Judges", "\n".join(judges)))
     places = [_place(path) for path in see]
     if places:
         parts.append(_section("Where to look next", "\n".join(places)))
@@ -102,8 +105,22 @@ def warning_lines(weights: pd.DataFrame, scores: pd.DataFrame | None) -> list[st
     lines = [note for note in dict.fromkeys(weights["note"]) if note not in PLAIN_NOTES]
     if scores is None:
         return lines
-    lines += _count_lines(scores, "invalid", "answers could not be read and score 0")
+    judged = scores["metric"].isin(JUDGED_METRICS)
+    lines += _count_lines(scores[~judged], "invalid", "answers could not be read and score 0")
+    lines += _count_lines(scores[judged], "invalid", "verdicts of the judge could not be read and are left out")
     return lines + _count_lines(scores, "truncated", "answers were cut at max_new_tokens")
+
+
+def judge_lines(scores: pd.DataFrame | None) -> list[str]:
+    """Return one line a judge: how many verdicts it gave and what they cost; none where nobody judged."""
+    if scores is None or "judge" not in scores:
+        return []
+    lines = []
+    for judge, rows in scores[scores["judge"].fillna("").ne("")].groupby("judge", sort=False):
+        cost = pd.to_numeric(rows["judge_cost"])
+        price = f", cost {cost.sum():.4g}" if cost.notna().any() else ""
+        lines.append(f"  {judge}: {rows['n'].sum():.0f} verdicts, {rows['judge_tokens'].sum():.0f} tokens{price}")
+    return lines
 
 
 def _useless_baselines(benchmark: pd.DataFrame | None) -> list[str]:

@@ -1,0 +1,84 @@
+"""A judged task through the whole workflow, with a judge over HTTP."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from judge_server import SERVED_MODEL, Answer, JudgeServer, judge_server, question_of, refusal, verdict
+from running import run_workflow, workplace
+
+JUDGED = "tests/workflow/judged.yaml"
+
+
+def grades(reference: str, answer: str) -> tuple[int, int] | None:
+    """Return the grades: the more words of the reference are in an answer, the better; for some answers none."""
+    if len(answer) % 11 == 0:
+        return None
+    words = set(reference.split())
+    return 8 + len(reference) % 3, 1 + round(9 * len(words & set(answer.split())) / len(words))
+
+
+def grade(body: dict[str, Any], times: int) -> Answer:
+    """Grade by `grades` what is asked in the words of config/judge.yaml; now and then it takes a second attempt."""
+    question = question_of(body)
+    reference, answer = (
+        question.split(f"=== Answer {letter} ===\n")[1].split("\n\n===")[0].strip() for letter in ("A", "B")
+    )
+    if times == 1 and len(reference) % 7 == 0:
+        return refusal(500)
+    numbers = grades(reference, answer)
+    return verdict(f"{numbers[0]} {numbers[1]}\nBy the words." if numbers else "I would rather not say.")
+
+
+def by_hand(results: Path, run: str, split: str) -> tuple[float, int]:
+    rows = pq.read_table(results / "predictions" / run / split / "caption.parquet").to_pylist()
+    found = [grades(row["truths"][0].strip(), row["prediction"].strip()) for row in rows]
+    reference, answer = np.array([numbers for numbers in found if numbers]).T
+    return 100 * answer.mean() / reference.mean(), found.count(None)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, JudgeServer, str]]:
+    folder = workplace(tmp_path_factory.mktemp("judged"))
+    with judge_server(grade) as server:
+        printed = run_workflow(folder, "--config", told(server), configfile=JUDGED)
+        yield folder, server, printed
+
+
+def told(server: JudgeServer) -> str:
+    return f"evaluation={{judge: {{endpoint: '{server.url}'}}}}"
+
+
+def test_the_benchmark_holds_what_the_judge_said(place: tuple[Path, JudgeServer, str]):
+    folder, server, printed = place
+    results = folder / "results" / "judged"
+    benchmark = pd.read_csv(results / "benchmark.tsv", sep="\t").set_index("method")
+    for method, run in (("stl", "single-caption"), ("ew", "ew"), ("visatb", "visatb")):
+        assert benchmark.loc[method, "caption:judge"] == pytest.approx(by_hand(results, run, "test")[0], rel=1e-5)
+    assert "caption:judge ↑" in (results / "benchmark.md").read_text().replace("\\", "")
+    scores = pd.read_csv(results / "validation_scores.tsv", sep="\t")
+    judged = scores[scores["metric"] == "judge"].set_index("run")
+    assert set(judged.index) == {"mini", "plus-caption", "plus-vqa"}
+    for run, row in judged.iterrows():
+        assert (row["value"], row["invalid"]) == pytest.approx(by_hand(results, str(run), "val"), rel=1e-5)
+    assert (judged["judge"] == SERVED_MODEL).all()
+    assert (judged["judge_tokens"] == 12 * 120).all()
+    assert judged["judge_cost"].to_list() == pytest.approx([12 * (100 * 2 + 20 * 8) / 1e6] * 3)
+    assert scores.loc[scores["metric"] != "judge", "judge"].isna().all()
+    assert f"  {SERVED_MODEL}: 72 verdicts, 8640 tokens" in printed
+    assert 0 < len(server.times()) <= 72
+
+
+def test_what_was_told_is_not_asked_again(place: tuple[Path, JudgeServer, str]):
+    folder, server, _ = place
+    before = len(server.asked)
+    os.remove(folder / "results" / "judged" / "verdicts" / "ew" / "test" / "caption.parquet")
+    again = run_workflow(folder, "--forcerun", "judge", "--config", told(server), configfile=JUDGED)
+    assert "judge ew test caption" in again
+    assert "train" not in again, "the same verdicts leave the weights as they were"
+    assert len(server.asked) == before
