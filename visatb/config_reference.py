@@ -76,6 +76,25 @@ tasks:
     metrics: CIDEr
 ```
 
+Answers without one right wording can be graded by another model, behind any OpenAI-compatible endpoint:
+
+```yaml
+tasks:
+  chat:
+    data: chat/{split}.json
+    image_folder: chat
+    metrics: judge
+    judge_context: chat/context.jsonl   # {"image": "1.jpg", "caption": "What is in the picture ..."}, one a line
+    max_new_tokens: 512
+evaluation:
+  judge:
+    endpoint: http://localhost:8000/v1  # the default is OpenAI's own, with the key in OPENAI_API_KEY
+    model: a-judge
+```
+
+The key is read from the environment alone, and never written anywhere. A line of `judge_context` may also have
+`captions` (a list) and `instances` (a list of objects with `category` and `bbox`), as the files of LLaVA-Bench.
+
 Every record is checked before anything is trained; `results/<experiment>/records/<task>/<split>.report.json` says
 what was found.
 """

@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel
 
 from visatb.config import Config, ModelConfig
+from visatb.config_loading import merge
 from visatb.config_reference import reference
 from visatb.experiment import Experiment
 
@@ -59,14 +60,16 @@ def test_rows_by_hand(row: str):
 
 
 def test_the_examples_of_the_reference_are_good_configs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    for part in ("config.yaml", "models"):
+    for part in ("config.yaml", "judge.yaml", "models"):
         (tmp_path / "config").mkdir(exist_ok=True)
         (tmp_path / "config" / part).symlink_to(README.parent / part)
     (tmp_path / "llava.yaml").write_text("name: llava\nfamily: llava\ncheckpoint: models/llava\n")
     monkeypatch.chdir(tmp_path)
-    extending, own = (block.split("```")[0] for block in reference().split("```yaml\n")[1:])
+    extending, own, judged = (block.split("```")[0] for block in reference().split("```yaml\n")[1:])
     experiment = Experiment.from_values(yaml.safe_load(extending))
     assert "chart" not in experiment.tasks
     assert experiment.config.training.epochs == 2
     experiment = Experiment.from_values(yaml.safe_load(own) | {"model": "llava.yaml"})
     assert experiment.files("GQA", "val") == ["/data/mine/gqa/val.json"]
+    values = merge(yaml.safe_load(own), yaml.safe_load(judged)) | {"model": "llava.yaml"}
+    assert Experiment.from_values(values).judged_tasks == ["chat"]

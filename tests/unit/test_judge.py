@@ -75,6 +75,16 @@ def test_nothing_is_asked_again_unless_it_is_asked_otherwise(tmp_path: Path):
         assert len(server.asked) == 13
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"reply": {"text": "8 6"}}'])
+def test_a_reply_that_somebody_has_broken_is_told(text: str, tmp_path: Path):
+    with judge_server(fine) as server:
+        judged(predictions(1), server.url, tmp_path)
+        (file,) = tmp_path.glob("*/*.json")
+        file.write_text(text)
+        with pytest.raises(VisatbError, match=file.name):
+            judged(predictions(1), server.url, tmp_path)
+
+
 def test_equal_questions_are_asked_once(tmp_path: Path):
     table = predictions(2).to_pylist()
     twins = [{**table[0], "id": f"s{n}"} for n in range(6)]

@@ -84,7 +84,12 @@ class Replies:
     def read(self, key: str) -> Reply | None:
         """Return a kept reply, or None."""
         path = self._path(key)
-        return Reply(**read_json(path)["reply"]) if path.is_file() else None
+        if not path.is_file():
+            return None
+        try:
+            return Reply(**read_json(path)["reply"])
+        except (KeyError, TypeError) as error:
+            raise VisatbError(f"{path}: no reply of a judge is in it; delete it to have it asked for again") from error
 
     def keep(self, key: str, question: Question, reply: Reply) -> None:
         """Write a reply down, whole or not at all."""
