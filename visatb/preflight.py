@@ -11,14 +11,22 @@ from visatb.experiment import Experiment
 
 
 def check_machine(experiment: Experiment) -> None:
-    """Raise one `VisatbError` with all that the metrics of an experiment will miss on this machine, or return."""
-    missing = [*_java(experiment), *_key(experiment)]
+    """Raise one `VisatbError` with all that the scores which are still to be made will miss here, or return."""
+    unscored = _unscored(experiment)
+    missing = [*_java(experiment, unscored), *_key(experiment, unscored)]
     if missing:
         raise VisatbError(f"the evaluation could not run on this machine:\n{bullet_list(missing)}")
 
 
-def _java(experiment: Experiment) -> Iterator[str]:
-    tasks = [task for task, metric in experiment.validation_columns if metric in JAVA_METRICS]
+def _unscored(experiment: Experiment) -> set[str]:
+    """Return the tasks of which a score is missing: a finished experiment can be looked at anywhere."""
+    evaluations = [one for split in ("val", "test") for one in experiment.evaluations(split)]
+    scores = experiment.folder / "scores"
+    return {task for run, split, task in evaluations if not (scores / run / split / f"{task}.parquet").is_file()}
+
+
+def _java(experiment: Experiment, unscored: set[str]) -> Iterator[str]:
+    tasks = [task for task, metric in experiment.validation_columns if metric in JAVA_METRICS and task in unscored]
     try:
         if tasks:
             require_java()
@@ -26,14 +34,14 @@ def _java(experiment: Experiment) -> Iterator[str]:
         yield f"tasks {', '.join(tasks)}: {error}"
 
 
-def _key(experiment: Experiment) -> Iterator[str]:
+def _key(experiment: Experiment, unscored: set[str]) -> Iterator[str]:
     """A key is needed by OpenAI itself, and wherever the config names its variable; a local server needs none."""
     judge = experiment.config.evaluation.judge
-    if judge is None or not experiment.judged_tasks or os.environ.get(judge.key_variable):
+    tasks = [task for task in experiment.judged_tasks if task in unscored]
+    if judge is None or not tasks or os.environ.get(judge.key_variable):
         return
     if judge.endpoint == OPENAI or "key_variable" in judge.model_fields_set:
         yield (
-            f"tasks {', '.join(experiment.judged_tasks)}: the judge at {judge.endpoint} needs a key, and the "
-            f"environment variable {judge.key_variable} is not set; set it, or name another one in "
-            "evaluation.judge.key_variable"
+            f"tasks {', '.join(tasks)}: the judge at {judge.endpoint} needs a key, and the environment variable "
+            f"{judge.key_variable} is not set; set it, or name another one in evaluation.judge.key_variable"
         )

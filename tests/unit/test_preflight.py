@@ -79,6 +79,23 @@ def test_what_is_missing_is_told_all_at_once(monkeypatch: pytest.MonkeyPatch):
     assert "OPENAI_API_KEY is not set" in message
 
 
+def test_a_finished_experiment_asks_for_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", "")
+    finished = experiment(["judge", "CIDEr-PTB"], {"model": "gpt"})
+    files = [
+        finished.folder / "scores" / run / split / f"{task}.parquet"
+        for split in ("val", "test")
+        for run, _, task in finished.evaluations(split)
+    ]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    check_machine(finished)
+    files[-1].unlink()
+    with pytest.raises(VisatbError, match="needs Java"):
+        check_machine(finished)
+
+
 def test_a_key_is_wanted_where_one_is_needed(monkeypatch: pytest.MonkeyPatch):
     named = experiment("judge", KEYLESS | {"key_variable": "MY_KEY"})
     with pytest.raises(VisatbError, match="MY_KEY is not set"):
