@@ -47,6 +47,8 @@ use rule predict as predict_alone with:
 
 if EXPERIMENT.judged_tasks:
     JUDGE = EXPERIMENT.config.evaluation.judge
+    # No parameter of the rule: verdicts do not depend on it, and another address should re-run nothing.
+    os.environ["JUDGE_CONNECTION"] = judge_connection()
 
     # A job that asks a judge over the network: no GPU. What it was told is kept, so a second start asks for the rest.
     rule judge:
@@ -73,7 +75,7 @@ if EXPERIMENT.judged_tasks:
             options=judge_options,
             replies=EXPERIMENT.judge_replies,
         shell:
-            "VISATB_PROGRESS_FD=3 python $SCRIPTS/judge.py {params.options} --predictions {input.predictions:q}"
+            "VISATB_PROGRESS_FD=3 python $SCRIPTS/judge.py {params.options} $JUDGE_CONNECTION --predictions {input.predictions:q}"
             " --prompt {input.prompt:q} --context {input.context:q} --replies {params.replies:q}"
             " --output {output:q} 3>&2 > {log:q} 2>&1"
 

@@ -110,15 +110,16 @@ def judge_options(wildcards):
         label=f"judge {wildcards.run} {wildcards.split} {wildcards.task}",
         image_folder=EXPERIMENT.image_folder(wildcards.task),
         show_image=judge.show_image,
-        endpoint=judge.endpoint,
         model=judge.model,
         parameter=pairs({name: json.dumps(value) for name, value in judge.parameters.items()}),
-        key_variable=judge.key_variable,
-        concurrency=judge.concurrency,
-        timeout=judge.timeout,
-        retries=judge.retries,
         prices=judge.prices and [judge.prices.input, judge.prices.output],
     )
+
+
+def judge_connection():
+    judge = EXPERIMENT.config.evaluation.judge
+    names = ("endpoint", "key_variable", "concurrency", "timeout", "retries")
+    return options(**{name: getattr(judge, name) for name in names})
 
 
 def figure(name, category):

@@ -168,8 +168,8 @@ class BalancingConfig(Section):
 
 def _web_address(address: str) -> str:
     parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("expected an address that begins with http:// or https://")
+    if parts.scheme not in ("http", "https") or not parts.hostname or len(address.split()) > 1:
+        raise ValueError("expected an address that begins with http:// or https://, without spaces")
     return address.rstrip("/")
 
 

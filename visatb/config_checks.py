@@ -1,5 +1,6 @@
 """Mistakes in a config that only show when its keys are looked at together, or when a file that it names is read."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
@@ -193,6 +194,8 @@ def _judge(config: Config) -> Iterator[str]:
             "evaluation.judge.endpoint: an address must hold no key or password (not shown here); "
             "put it into the environment variable that key_variable names"
         )
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", judge.key_variable):
+        yield "evaluation.judge.key_variable: expected the name of an environment variable, not the key (not shown here)"
     for name in judge.parameters:
         if name in REQUEST_KEYS:
             yield f"evaluation.judge.parameters: '{name}' is set by the workflow itself; take it away"

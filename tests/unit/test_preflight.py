@@ -51,6 +51,7 @@ def test_a_judged_task_among_others():
         (KEYLESS | {"prompt": "config/judges.yaml"}, {}, "no such file; did you mean 'judge.yaml'?"),
         (KEYLESS | {"retries": -1}, {}, "evaluation.judge.retries: must be at least 0"),
         (KEYLESS | {"timeout": 0}, {}, "evaluation.judge.timeout: must be above 0"),
+        (KEYLESS | {"key_variable": "sk-1"}, {}, "key_variable: expected the name of an environment variable, not the"),
         (KEYLESS | {"key": "sk-1"}, {}, "evaluation.judge.key: unknown key; known here:"),
         (KEYLESS | {"parameters": {"model": "x"}}, {}, "evaluation.judge.parameters: 'model' is set by the workflow"),
         (KEYLESS | {"prices": {"input": 1}}, {}, "evaluation.judge.prices.output: missing"),

@@ -1,6 +1,5 @@
 """A judged task through the whole workflow, with a judge over HTTP."""
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,12 +76,18 @@ def test_the_benchmark_holds_what_the_judge_said(place: tuple[Path, JudgeServer,
 
 def test_what_was_told_is_not_asked_again(place: tuple[Path, JudgeServer, str]):
     folder, server, _ = place
-    before = len(server.asked)
-    os.remove(folder / "results" / "judged" / "verdicts" / "ew" / "test" / "caption.parquet")
-    again = run_workflow(folder, "--forcerun", "judge", "--config", told(server), configfile=JUDGED)
-    done = {name.split()[0] for name in re.findall(r"^[\d:]+  \d+/\d+  (.*)  \d+ s$", again, re.MULTILINE)}
-    assert {"judge", "score"} <= done
-    assert not done & {"train", "train_preparation", "train_single", "predict", "predict_alone"}, (
-        "the weights are as before"
-    )
-    assert len(server.asked) == before
+    asked = len(server.asked)
+    scores = folder / "results" / "judged" / "scores" / "ew" / "test" / "caption.parquet"
+    before = pq.read_table(scores)
+    more = ["--forcerun", "judge", "--until", "score", "--config"]
+    again = run_workflow(folder, *more, told(server), configfile=JUDGED)
+    assert "judge ew test caption" in again
+    assert pq.read_table(scores).equals(before)
+    assert len(server.asked) == asked
+
+
+def test_another_address_of_the_judge_makes_nothing_again(place: tuple[Path, JudgeServer, str]):
+    folder, *_ = place
+    moved = "evaluation={judge: {endpoint: 'http://127.0.0.1:1/v1', retries: 1}}"
+    printed = run_workflow(folder, "--dry-run", "--config", moved, configfile=JUDGED)
+    assert set(re.findall(r"^  ([a-z_]+)[^:]*: ", printed, re.MULTILINE)) <= {"all", "plan"}
