@@ -195,7 +195,7 @@ def _judge(config: Config) -> Iterator[str]:
             "put it into the environment variable that key_variable names"
         )
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", judge.key_variable):
-        yield "evaluation.judge.key_variable: expected the name of an environment variable, not the key (not shown here)"
+        yield "evaluation.judge.key_variable: expected the name of an environment variable, not the key (not shown)"
     for name in judge.parameters:
         if name in REQUEST_KEYS:
             yield f"evaluation.judge.parameters: '{name}' is set by the workflow itself; take it away"
