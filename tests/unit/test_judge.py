@@ -104,15 +104,15 @@ def test_a_429_is_asked_again_when_the_endpoint_says(tmp_path: Path):
     with judge_server(lambda body, times: refusal(429, Retry_After="2") if times == 1 else verdict("8 6")) as server:
         judged(predictions(1), server.url, tmp_path)
     first, second = (at for at, _, _ in server.asked)
-    assert 2.0 <= second - first < 5, "the client's own pause after one failure is half a second"
+    assert 2.0 <= second - first, "the client's own pause after one failure is half a second"
 
 
 def test_a_500_and_a_stall_are_asked_again(tmp_path: Path):
     def moody(body: dict[str, Any], times: int) -> Answer:
-        return [refusal(500), verdict("1 1", delay=3.0), verdict("8 6")][times - 1]
+        return [refusal(500), verdict("1 1", delay=15.0), verdict("8 6")][times - 1]
 
     with judge_server(moody) as server:
-        verdicts = judged(predictions(1), server.url, tmp_path, timeout=0.5)
+        verdicts = judged(predictions(1), server.url, tmp_path, timeout=3.0)
     assert verdicts["verdict"].to_pylist() == ["8 6"]
     assert len(server.asked) == 3
 
