@@ -48,7 +48,7 @@ use rule predict as predict_alone with:
 if EXPERIMENT.judged_tasks:
     JUDGE = EXPERIMENT.config.evaluation.judge
     # No parameter of the rule: verdicts do not depend on it, and another address should re-run nothing.
-    os.environ["JUDGE_CONNECTION"] = judge_connection()
+    os.environ |= {"JUDGE_CONNECTION": judge_connection()}
 
     # A job that asks a judge over the network: no GPU. What it was told is kept, so a second start asks for the rest.
     rule judge:
