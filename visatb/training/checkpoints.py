@@ -7,6 +7,7 @@ A training that was described otherwise has another folder, so that it can never
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +16,10 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from visatb.errors import VisatbError
+from visatb.errors import VisatbError, bullet_list
 from visatb.files import atomic_path, read_json, write_json
 
+WHOLE = "whole"
 MARKER = "complete.json"
 DESCRIPTION = "training.json"
 
@@ -48,10 +50,11 @@ def folder_digest(folder: str | Path) -> str:
 class Checkpoints:
     """The checkpoints of one training, described by ``description`` (JSON values).
 
-    Step checkpoints lie in a folder named ``layout``: one that is cut up for so and so many processes serves no others.
+    Step checkpoints lie in a folder named ``layout``: `WHOLE`, which serves any number of processes, or the
+    `deepspeed_layout` that they are cut up by, which serves no other.
     """
 
-    def __init__(self, root: str | Path, description: Mapping[str, Any], layout: str = "whole") -> None:
+    def __init__(self, root: str | Path, description: Mapping[str, Any], layout: str = WHOLE) -> None:
         self.root = Path(root)
         self.description = dict(description)
         self.folder = self.root / fingerprint(description)
@@ -84,12 +87,27 @@ class Checkpoints:
 
     def all(self) -> list[Path]:
         """Return the folders of the step checkpoints, newest first."""
-        found = [p for p in self.steps.glob("checkpoint-*") if p.name.removeprefix("checkpoint-").isdigit()]
-        return sorted(found, key=lambda path: int(path.name.removeprefix("checkpoint-")), reverse=True)
+        return _newest_first(self.steps)
 
     def newest_intact(self) -> Path | None:
         """Return the newest whole checkpoint, or None."""
-        return next((path for path in self.all() if is_intact(path)), None)
+        return _newest_intact(self.steps)
+
+    def refuse_other_layouts(self) -> None:
+        """Raise `VisatbError` if this training has whole checkpoints in other layouts but none in its own.
+
+        To start again beside them would silently throw away what was trained.
+        """
+        if self.newest_intact():
+            return
+        others = (path for path in sorted(self.folder.glob("*/")) if path != self.steps)
+        lines = [f"{newest}: made {_maker(path.name)}" for path in others if (newest := _newest_intact(path))]
+        if lines:
+            raise VisatbError(
+                f"{self.folder}: holds checkpoints of this training that cannot be gone on from as it was started now, "
+                f"{_maker(self.steps.name)}:\n{bullet_list(lines)}\nAsk for the same GPUs and DeepSpeed config again, "
+                "or remove the folders that hold these checkpoints to start from the beginning"
+            )
 
     def remove_broken(self) -> list[Path]:
         """Remove checkpoints that are not whole and return what they were."""
@@ -121,6 +139,28 @@ class Checkpoints:
         with atomic_path(destination) as temporary:
             ignore = shutil.ignore_patterns(MARKER)
             shutil.copytree(self.finished_model, temporary, copy_function=_link_or_copy, ignore=ignore)
+
+
+def deepspeed_layout(config: str | Path, processes: int) -> str:
+    """Name what a step checkpoint of DeepSpeed fits: the config file (its name and content) and the processes."""
+    return f"{Path(config).stem}-{file_digest(config)[:8]}-{processes}"
+
+
+def _maker(layout: str) -> str:
+    cut = re.fullmatch(r"(.+)-([0-9a-f]{8})-(\d+)", layout)
+    if not cut:
+        return "without DeepSpeed"
+    name, digest, processes = cut.groups()
+    return f"by {processes} process(es) with the DeepSpeed config {name}.json (SHA-256 {digest}...)"
+
+
+def _newest_first(steps: Path) -> list[Path]:
+    found = [path for path in steps.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdigit()]
+    return sorted(found, key=lambda path: int(path.name.removeprefix("checkpoint-")), reverse=True)
+
+
+def _newest_intact(steps: Path) -> Path | None:
+    return next((path for path in _newest_first(steps) if is_intact(path)), None)
 
 
 def mark_complete(checkpoint: str | Path) -> None:

@@ -16,8 +16,16 @@ from visatb.devices import computes_on_cpu
 from visatb.errors import VisatbError
 from visatb.files import read_parquet
 from visatb.progress import say
-from visatb.training.checkpoints import Checkpoints, file_digest, folder_digest, told_if_unwritable
+from visatb.training.checkpoints import (
+    WHOLE,
+    Checkpoints,
+    deepspeed_layout,
+    file_digest,
+    folder_digest,
+    told_if_unwritable,
+)
 from visatb.training.collator import Collator, Sample
+from visatb.training.deepspeed_setup import prepare_deepspeed
 from visatb.training.history import History
 from visatb.training.models import freeze, load_model, load_processor
 from visatb.training.processes import (
@@ -136,8 +144,11 @@ def fit(
                 say(f"[{run}] was trained before with the same inputs: nothing to train")
                 checkpoints.publish(output)
             return
+        checkpoints.refuse_other_layouts()
         checkpoints.open()
-        _prepare_libraries(machine)
+        disable_progress_bar()
+        if machine.deepspeed:
+            prepare_deepspeed(machine.gpus)
         trainer = _trainer(run, table, tasks, FixedWeights(lambdas), base, recipe, machine, Path(folder), checkpoints)
         with LeaveOnSignal() as leaving:
             trainer.add_callback(leaving)
@@ -172,23 +183,7 @@ def _description(
 
 
 def _layout(machine: Machine) -> str:
-    """Name what a step checkpoint fits: DeepSpeed cuts it up by its config and the number of processes."""
-    if machine.deepspeed is None:
-        return "whole"
-    return f"{Path(machine.deepspeed).stem}-{file_digest(machine.deepspeed)[:8]}-{world_size()}"
-
-
-def _prepare_libraries(machine: Machine) -> None:
-    disable_progress_bar()
-    if machine.deepspeed is None:
-        return
-    import deepspeed.comm
-
-    if computes_on_cpu(machine.gpus):
-        # Its shared-memory operator would be compiled; gloo does without.
-        sys.modules["deepspeed.comm.torch"].build_shm_op = lambda: None  # type: ignore[attr-defined]
-    # ZeRO-3 cuts the model up while it is loaded, before the Trainer would start the processes' talk.
-    deepspeed.comm.init_distributed("gloo" if computes_on_cpu(machine.gpus) else "nccl")
+    return WHOLE if machine.deepspeed is None else deepspeed_layout(machine.deepspeed, world_size())
 
 
 def _say_what_was_silent(run: str, trainer: VitwTrainer, recipe: Recipe) -> None:

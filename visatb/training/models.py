@@ -189,6 +189,9 @@ def load_model(path: str | Path, dtype: torch.dtype, attention: str | None = Non
             f"{path}: has no weights for {', '.join(missing[:3])} ({len(missing)} in all), which would start at random;"
             " get the whole checkpoint"
         )
+    # Undone when the model is saved. Under ZeRO-3 transformers also keeps renamings that met no tensor of this
+    # checkpoint, and saving would invent names by them.
+    model._weight_conversions = [one for one in getattr(model, "_weight_conversions", []) if one.was_used()]
     return model
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer
 
 from visatb.errors import VisatbError
 from visatb.training.collator import IGNORED, NO_TASK
@@ -25,20 +25,6 @@ def head_sees_only(model: nn.Module, positions: torch.Tensor) -> Iterator[None]:
         yield
     finally:
         handle.remove()
-
-
-class _SkipEmptySteps(TrainerCallback):
-    """Leaves the model alone in a step without any supervised token, where Adam's momentum would still move it."""
-
-    def __init__(self, trainer: "VitwTrainer") -> None:
-        self._trainer = trainer
-
-    def on_pre_optimizer_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: nn.Module, **_: Any
-    ) -> None:
-        """Take the gradients, which are zero, away: an optimiser passes over parameters without one."""
-        if not self._trainer.step_has_tokens:
-            model.zero_grad(set_to_none=True)
 
 
 class VitwTrainer(Trainer):
@@ -68,7 +54,6 @@ class VitwTrainer(Trainer):
         self._micro_batches = 1
         self._nll_sums = torch.zeros(len(self.tasks), dtype=torch.float64, device=self.args.device)
         self._token_counts = torch.zeros_like(self._nll_sums)
-        self.add_callback(_SkipEmptySteps(self))
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor | int | None:
         """Count the coming step's supervised tokens per task, over micro-batches and ranks; fix its coefficients."""
@@ -101,6 +86,18 @@ class VitwTrainer(Trainer):
             return values
         tensor = torch.tensor(values, dtype=torch.float64, device=self.args.device)
         return self.accelerator.reduce(tensor, reduction="sum").cpu().numpy()
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """Pass over the micro-batches of a step without any supervised token, which leaves the model as it is.
+
+        An optimiser does nothing to parameters without gradients, but zeros would let Adam's momentum and the weight
+        decay move them. DeepSpeed takes its optimiser's steps within the backward pass that is left out here.
+        """
+        if self.step_has_tokens:
+            return super().training_step(model, inputs, num_items_in_batch)
+        return torch.zeros((), device=self.args.device)
 
     def compute_loss(
         self,
@@ -155,6 +152,13 @@ class VitwTrainer(Trainer):
                 + (f"the loss of {', '.join(bad)} is" if bad else "the gradient's norm is")
                 + " no finite number; lower the learning rate, or raise warmup"
             )
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
+        """Save the model; of tied weights, which ZeRO-2 hands over as copies, only one is written."""
+        if state_dict is not None:
+            tied = self.model.all_tied_weights_keys
+            state_dict = {name: value for name, value in state_dict.items() if name not in tied}
+        super()._save(output_dir, state_dict)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         """Restore the weights by way of ``from_pretrained``.
