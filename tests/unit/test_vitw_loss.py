@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from reference_training import SILENT, equation_2, token_losses
 from torch.utils.data import Dataset
-from training_examples import LAMBDAS, TASKS, model_of, processor_of, sample, turns
+from training_examples import LAMBDAS, TASKS, model_of, processor_of, sample
 from transformers import PreTrainedModel, PrinterCallback, TrainerCallback, TrainingArguments
 
 from visatb.errors import VisatbError
-from visatb.training.collator import IGNORED, Collator, Sample
+from visatb.training.collator import Collator, Sample
 from visatb.training.trainer import VitwTrainer
 from visatb.training.weighting import FixedWeights, weights_of
 
 MIXED = [sample(TASKS[number % 4], number) for number in range(8)]
 BY_TASK = sorted(MIXED, key=lambda one: one["task"])
-SILENT: Sample = {"conversations": turns("No answer follows"), "image": None, "task": "vqa"}
 Gradients = dict[str, torch.Tensor]
 
 
@@ -52,34 +52,12 @@ def gradients_of(model: PreTrainedModel) -> Gradients:
     return {name: value.grad.detach().clone() for name, value in model.named_parameters() if value.grad is not None}
 
 
-def token_losses(model: PreTrainedModel, family: str, one: Sample) -> list[torch.Tensor]:
-    """Return -log p of each supervised token of a sample, one by one, from the whole logits."""
-    batch = Collator(processor_of(family), TASKS, 512)([one])
-    labels = batch.pop("labels")[0]
-    del batch["task_ids"]
-    if "pixel_values" in batch:
-        batch["pixel_values"] = batch["pixel_values"].double()
-    logits = model(**batch, use_cache=False).logits[0]
-    return [
-        -torch.log_softmax(logits[position - 1], dim=-1)[labels[position]]
-        for position in range(1, len(labels))
-        if labels[position] != IGNORED
-    ]
-
-
-def equation_2(
+def expected_of(
     family: str, micro_batches: Sequence[Sequence[Sample]], lambdas: dict[str, float]
 ) -> tuple[float, Gradients]:
     """Return the loss of Eq. 2 and its gradient, in float64."""
     model = model_of(family).double()
-    numerator = torch.zeros((), dtype=torch.float64)
-    denominator = 0.0
-    for micro_batch in micro_batches:
-        for one in micro_batch:
-            for nll in token_losses(model, family, one):
-                numerator = numerator + lambdas[one["task"]] * nll
-                denominator += lambdas[one["task"]]
-    loss = numerator / denominator
+    loss, _ = equation_2(model, family, [one for micro_batch in micro_batches for one in micro_batch], lambdas)
     loss.backward()
     return loss.item(), gradients_of(model)
 
@@ -151,11 +129,11 @@ def distance(found: Gradients, expected: Gradients) -> float:
         pytest.param("qwen2_vl", BY_TASK, 3, 3, id="qwen2_vl, three of 3"),
     ],
 )
-def test_loss_and_gradient_are_those_of_equation_2(
+def test_loss_and_gradient_are_those_of_expected_of(
     tmp_path: Path, family: str, samples: list[Sample], size: int, accumulation: int
 ) -> None:
     recorder, _ = trained(tmp_path, family, samples, size, accumulation)
-    loss, gradients = equation_2(family, split(samples, size), LAMBDAS)
+    loss, gradients = expected_of(family, split(samples, size), LAMBDAS)
     assert len(recorder.gradients) == 1
     assert recorder.logs[0]["loss"] == pytest.approx(loss, rel=1e-6)
     assert distance(recorder.gradients[0], gradients) < 3e-6
@@ -164,7 +142,7 @@ def test_loss_and_gradient_are_those_of_equation_2(
 def test_each_step_is_normalised_by_its_own_tokens(tmp_path: Path) -> None:
     recorder, _ = trained(tmp_path, "llava", MIXED[:5], 2, 2, learning_rate=0.0)
     for gradient, log, step in zip(recorder.gradients, recorder.logs, (MIXED[:4], MIXED[4:5]), strict=True):
-        loss, expected = equation_2("llava", [step], LAMBDAS)
+        loss, expected = expected_of("llava", [step], LAMBDAS)
         assert log["loss"] == pytest.approx(loss, rel=1e-6)
         assert distance(gradient, expected) < 3e-6
 
@@ -184,7 +162,7 @@ def test_the_scale_of_lambda_does_not_matter_and_equal_lambdas_give_equation_1(t
 
 def test_normalised_by_micro_batch_as_in_the_authors_code(tmp_path: Path) -> None:
     mixed, _ = trained(tmp_path, "llava", MIXED, 2, 4, normalization="micro_batch")
-    parts = [equation_2("llava", [part], LAMBDAS) for part in split(MIXED, 2)]
+    parts = [expected_of("llava", [part], LAMBDAS) for part in split(MIXED, 2)]
     assert mixed.logs[0]["loss"] == pytest.approx(np.mean([loss for loss, _ in parts]), rel=1e-6)
     names = {name for _, gradient in parts for name in gradient}
     zero = torch.zeros(())
