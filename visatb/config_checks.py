@@ -13,6 +13,7 @@ from visatb.config import METHODS, PARTS, RESERVED_NAMES, SPLITS, Config, ModelC
 from visatb.config_loading import no_such_file, read_yaml, refuse, resolve_extends, validate_leniently
 from visatb.config_words import Mistake, place
 from visatb.data.demo import DEMO_TASKS
+from visatb.deepspeed_config import deepspeed_mistakes
 from visatb.errors import VisatbError, did_you_mean
 from visatb.evaluation.judge_prompt import read_prompt
 from visatb.evaluation.metric_names import JUDGED_METRICS, METRIC_NAMES
@@ -272,6 +273,8 @@ def _deepspeed(config: Config) -> Iterator[str]:
     file = config.training.deepspeed
     if file is not None and not Path(file).is_file():
         yield f"training.deepspeed: {no_such_file(file)}"
+    elif file is not None:
+        yield from (f"training.deepspeed: {mistake}" for mistake in deepspeed_mistakes(file))
 
 
 def _corpus(config: Config) -> Iterator[str]:

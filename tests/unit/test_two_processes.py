@@ -1,49 +1,147 @@
-"""Several processes learn what one does: DDP and DeepSpeed's ZeRO over gloo, started by torchrun."""
+"""Two processes (DDP and DeepSpeed's ZeRO over gloo, by torchrun) end where one in float64 does, killed or not."""
 
+import json
+import shutil
+import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from subprocess import Popen
+from typing import Any
 
+import psutil
 import pytest
-import torch
-from training_examples import ROOT, TASKS, mixture, sample, save_tiny, train
+from reference_training import EPOCHS, TOLERANCE, Reference, hard_samples, train_by_hand
+from training_examples import LAMBDAS, ROOT, mixture, recipe, save_tiny, start_training, train, weights_in
 
-from visatb.training.models import load_model
+from visatb.errors import VisatbError
+from visatb.training.checkpoints import is_intact
+from visatb.training.fit import Machine, fit
 
-ZERO = ROOT / "config/deepspeed"
+WAYS: dict[str, dict[str, Any]] = {"DDP": {}} | {
+    name: {"deepspeed": ROOT / f"config/deepspeed/{name}.json"} for name in ("zero2", "zero3", "zero3_offload")
+}
+SETTINGS: dict[str, Any] = {"epochs": EPOCHS, "save_steps": 3}
 
 
-def apart(start: Path, one: Path, other: Path) -> float:
-    """Return how far two trained models lie apart, relative to how far the first one has moved.
+@pytest.fixture(scope="module")
+def base_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    return cache(lambda family: save_tiny(family, tmp_path_factory.mktemp(family) / "base"))
 
-    Of parameters that the model never uses, as LLaVA's last vision layer, ZeRO lets the weights decay: they are
-    left out.
-    """
-    first, expected, found = (load_model(path, torch.float32).state_dict() for path in (start, one, other))
-    used = [name for name in first if not torch.equal(first[name], expected[name])]
-    moved = sum((expected[name] - first[name]).double().square().sum() for name in used) ** 0.5
-    assert moved > 0.1
-    return float(sum((expected[name] - found[name]).double().square().sum() for name in used) ** 0.5 / moved)
+
+@pytest.fixture(scope="module")
+def reference_of(base_of: Callable[[str], Path]) -> Callable[[str], Reference]:
+    return cache(lambda family: train_by_hand(family, base_of(family), hard_samples()))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return mixture(tmp_path_factory.mktemp("data"), hard_samples())
+
+
+def kill_after_step_3(process: Popen[str], folder: Path, rank: int | None = None) -> Path:
+    """Kill the training, or one rank alone, as soon as the checkpoint of step 3 is whole; return that."""
+    deadline = time.monotonic() + 240
+    while not (found := [path for path in folder.glob("checkpoints/*/*/checkpoint-3") if is_intact(path)]):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    ranks = [child for child in psutil.Process(process.pid).children() if "RANK" in child.environ()]
+    (psutil.Process(process.pid) if rank is None else ranks[rank]).kill()
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode != 0, said
+    assert not psutil.wait_procs(ranks, timeout=60)[1]
+    assert not (folder / "model").exists()
+    for later in found[0].parent.glob("checkpoint-[69]"):
+        shutil.rmtree(later)
+    return found[0]
+
+
+def go_on_alone(folder: Path, base: Path, data: Path, **changes: Any) -> None:
+    machine = Machine(micro_batch_size=4, attention="eager", **changes)
+    fit("mini", data, str(base), LAMBDAS, recipe(epochs=float(EPOCHS)), machine, folder, folder / "model")
+
+
+def tokens_after_step_3(folder: Path) -> list[float]:
+    """Return the tokens of the first step gone on with, and of all others together, from the training's history."""
+    lines = [json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()]
+    return [line["tokens"] for line in lines if line["attempt"] == lines[-1]["attempt"]]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("family", "sharding"),
+    ("family", "way", "size"),
     [
-        ("llava", {}),
-        ("qwen2_vl", {"gradient_checkpointing": True}),
-        ("llava", {"deepspeed": ZERO / "zero2.json"}),
-        ("llava", {"deepspeed": ZERO / "zero3.json"}),
+        ("qwen2_vl", "DDP", 1),
+        ("qwen2_vl", "zero2", 2),
+        ("qwen2_vl", "zero3", 1),
+        ("qwen2_vl", "zero3_offload", 2),
+        ("llava", "zero3_offload", 1),
     ],
 )
-def test_two_processes_learn_what_one_does(tmp_path: Path, family: str, sharding: dict[str, Path]) -> None:
-    # With 17 samples the last step of an epoch holds one, which leaves the second process a repeat alone. A quarter
-    # of the samples has no image: at one a micro-batch, one process often has an image where the other has none.
-    samples = [sample(TASKS[number % 4], number) for number in range(17)]
-    base, data = save_tiny(family, tmp_path / "base"), mixture(tmp_path, samples)
-    train(tmp_path / "one", base, data, micro_batch_size=4, epochs=2)
-    said = train(tmp_path / "two", base, data, micro_batch_size=1, epochs=2, processes=2, **sharding)
-    distance = apart(base, tmp_path / "one/model", tmp_path / "two/model")
-    print(f"{family} {sharding}: {distance:.1e}")
-    assert distance < 5e-5
-    again = train(tmp_path / "two", base, data, micro_batch_size=1, epochs=2, processes=2, **sharding)
+def test_two_processes_end_where_the_reference_does(
+    tmp_path: Path,
+    base_of: Callable[[str], Path],
+    reference_of: Callable[[str], Reference],
+    data: Path,
+    family: str,
+    way: str,
+    size: int,
+) -> None:
+    options = WAYS[way] or {"gradient_checkpointing": True}
+    said = train(tmp_path, base_of(family), data, micro_batch_size=size, epochs=EPOCHS, processes=2, **options)
+    distance = reference_of(family).distance(tmp_path / "model")
+    print(f"{family} {way}: {distance:.1e}")
+    assert distance < TOLERANCE
+    assert weights_in(tmp_path / "model").keys() == weights_in(base_of(family)).keys()
+    assert len(said.splitlines()) < 8, said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("way", "rank"), [("DDP", 0), ("zero2", 1), ("zero3", 0)])
+def test_a_rank_is_killed_and_it_ends_as_if_undisturbed(
+    tmp_path: Path,
+    base_of: Callable[[str], Path],
+    reference_of: Callable[[str], Reference],
+    data: Path,
+    way: str,
+    rank: int,
+) -> None:
+    base, options = base_of("llava"), SETTINGS | WAYS[way] | {"processes": 2, "micro_batch_size": 2}
+    undisturbed, killed, alone = (tmp_path / name for name in ("undisturbed", "killed", "alone"))
+    train(undisturbed, base, data, **options)
+    assert reference_of("llava").distance(undisturbed / "model") < TOLERANCE
+    expected = weights_in(undisturbed / "model")
+    assert expected.keys() == weights_in(base).keys()
+
+    checkpoint = kill_after_step_3(start_training(killed, base, data, **options), killed, rank)
+    shutil.copytree(killed, alone)
+    assert f"[mini] goes on from {checkpoint}" in train(killed, base, data, **options)
+    found = weights_in(killed / "model")
+    assert all(found[name].equal(value) for name, value in expected.items())
+
+    if way == "DDP":
+        go_on_alone(alone, base, data)
+        assert reference_of("llava").distance(alone / "model") < TOLERANCE
+        tokens = reference_of("llava").tokens
+        assert tokens_after_step_3(alone) == [tokens[3], sum(tokens[4:])]
+        return
+    made = rf"checkpoint-3: made by 2 process\(es\) with the DeepSpeed config {way}.json"
+    with pytest.raises(VisatbError, match=rf"(?s)started now, without DeepSpeed.*{made}.*or remove the folders"):
+        go_on_alone(alone, base, data)
+    with pytest.raises(VisatbError, match=rf"(?s)by 1 process\(es\) with the DeepSpeed config {way}.json.*{made}"):
+        go_on_alone(alone, base, data, deepspeed=str(WAYS[way]["deepspeed"]))
+
+
+@pytest.mark.slow
+def test_two_processes_go_on_from_one_and_what_has_ended_is_not_repeated(
+    tmp_path: Path, base_of: Callable[[str], Path], reference_of: Callable[[str], Reference], data: Path
+) -> None:
+    base, reference = base_of("llava"), reference_of("llava")
+    options = SETTINGS | {"micro_batch_size": 2}
+    checkpoint = kill_after_step_3(start_training(tmp_path, base, data, **options), tmp_path)
+    assert f"[mini] goes on from {checkpoint}" in train(tmp_path, base, data, processes=2, **options)
+    assert reference.distance(tmp_path / "model") < TOLERANCE
+    assert tokens_after_step_3(tmp_path) == [reference.tokens[3], sum(reference.tokens[4:])]
+    again = train(tmp_path, base, data, processes=2, **options)
     assert again.count("nothing to train") == 1
-    assert "nothing to train" not in said

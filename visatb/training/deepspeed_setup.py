@@ -3,11 +3,19 @@
 import sys
 import warnings
 
+from visatb.deepspeed_config import deepspeed_mistakes
 from visatb.devices import computes_on_cpu
+from visatb.errors import VisatbError, bullet_list
 
 
-def prepare_deepspeed(gpus: int) -> None:
-    """Start the talk of the processes, by gloo on CPUs and nccl on GPUs, as DeepSpeed does it."""
+def prepare_deepspeed(config: str, gpus: int) -> None:
+    """Start the talk of the processes, by gloo on CPUs and nccl on GPUs, as DeepSpeed does it.
+
+    Raises:
+        VisatbError: with all mistakes of the config file.
+    """
+    if mistakes := list(deepspeed_mistakes(config)):
+        raise VisatbError(f"--deepspeed:\n{bullet_list(mistakes)}")
     # Said at every step, of calls that DeepSpeed makes.
     warnings.filterwarnings("ignore", "`torch.distributed.*is deprecated", FutureWarning)
     import deepspeed.comm

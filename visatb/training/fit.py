@@ -148,7 +148,7 @@ def fit(
         checkpoints.open()
         disable_progress_bar()
         if machine.deepspeed:
-            prepare_deepspeed(machine.gpus)
+            prepare_deepspeed(machine.deepspeed, machine.gpus)
         trainer = _trainer(run, table, tasks, FixedWeights(lambdas), base, recipe, machine, Path(folder), checkpoints)
         with LeaveOnSignal() as leaving:
             trainer.add_callback(leaving)
