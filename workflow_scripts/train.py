@@ -54,6 +54,7 @@ def main() -> None:
     if computes_on_cpu(args.gpus):
         os.environ.update(OMP_NUM_THREADS=str(args.threads), DS_ACCELERATOR="cpu")
     from visatb.training.fit import Machine, Recipe, fit
+    from visatb.training.processes import leave_when_all_is_done
 
     weights = dict(args.weight)
     if args.weights:
@@ -63,6 +64,7 @@ def main() -> None:
     recipe = Recipe(**{name: given[name] for name in Recipe.__dataclass_fields__})
     machine = Machine(**{name: given[name] for name in Machine.__dataclass_fields__ if name in given})
     fit(args.run, args.mixture, args.base, weights or None, recipe, machine, args.folder, args.output)
+    leave_when_all_is_done()
 
 
 if __name__ == "__main__":

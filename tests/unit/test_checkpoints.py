@@ -27,7 +27,7 @@ from training_examples import (
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from visatb.errors import VisatbError
-from visatb.training.checkpoints import Checkpoints, folder_digest, is_intact, mark_complete
+from visatb.training.checkpoints import Checkpoints, deepspeed_layout, folder_digest, is_intact, mark_complete
 from visatb.training.fit import Machine, _description
 from visatb.training.history import History
 from visatb.training.models import FAMILIES
@@ -189,12 +189,26 @@ def test_only_whole_checkpoints_count_and_the_newest_is_whole_before_others_go(t
     assert checkpoints.newest_intact() is None
 
 
-def test_checkpoints_cut_up_for_other_processes_are_not_seen(tmp_path: Path) -> None:
-    two, four = (Checkpoints(tmp_path, {"seed": 1}, f"zero2-{number}") for number in (2, 4))
+def test_checkpoints_cut_up_for_other_processes_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "zero2.json").write_text("{}")
+    two, four, whole = (
+        Checkpoints(tmp_path, {"seed": 1}, layout)
+        for layout in (*(deepspeed_layout(tmp_path / "zero2.json", number) for number in (2, 4)), "whole")
+    )
     two.open()
-    mark_complete(model_folder(two.steps / "checkpoint-3"))
-    assert two.newest_intact()
+    torn = model_folder(two.steps / "checkpoint-3")
+    four.refuse_other_layouts()
+    mark_complete(torn)
+    two.refuse_other_layouts()
     assert four.newest_intact() is None
+    with pytest.raises(VisatbError, match=rf"(?s)by 4 process.*{torn}: made by 2 process\(es\) with .* zero2.json"):
+        four.refuse_other_layouts()
+    with pytest.raises(VisatbError, match=rf"(?s)without DeepSpeed:.*{torn}.*same GPUs and DeepSpeed config again"):
+        whole.refuse_other_layouts()
+    mark_complete(model_folder(four.steps / "checkpoint-1"))
+    four.refuse_other_layouts()
+    with pytest.raises(VisatbError, match=r"(?s)checkpoint-3: made by 2.*checkpoint-1: made by 4"):
+        whole.refuse_other_layouts()
     two.finish(model_folder(two.folder / "last"))
     assert four.is_finished()
 
