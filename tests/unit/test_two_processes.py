@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 from reference_training import EPOCHS, TOLERANCE, Reference, hard_samples, train_by_hand
+from safetensors.torch import save_file
 from training_examples import LAMBDAS, ROOT, mixture, recipe, save_tiny, start_training, train, weights_in
 
 from visatb.errors import VisatbError
@@ -24,9 +25,19 @@ WAYS: dict[str, dict[str, Any]] = {"DDP": {}} | {
 SETTINGS: dict[str, Any] = {"epochs": EPOCHS, "save_steps": 3}
 
 
+def save_with_hub_names(family: str, folder: Path) -> Path:
+    """Save a tiny model with its tensors named as those of the real ones on the hub."""
+    save_tiny(family, folder)
+    renamed = {
+        name.replace("vision_tower.", "vision_tower.vision_model."): value for name, value in weights_in(folder).items()
+    }
+    save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
 @pytest.fixture(scope="module")
 def base_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    return cache(lambda family: save_tiny(family, tmp_path_factory.mktemp(family) / "base"))
+    return cache(lambda family: save_with_hub_names(family, tmp_path_factory.mktemp(family) / "base"))
 
 
 @pytest.fixture(scope="module")
