@@ -62,8 +62,8 @@ def check_devices(gpus: int) -> None:
 def leave_when_all_is_done() -> None:
     """End a process that was one of several, with status 0 and without tearing the interpreter down.
 
-    Gloo's worker threads outlive their process groups, which libraries hold on to. Interpreters that were torn down
-    under these threads now and then aborted, after all was published, and the launcher then told of a failure.
+    Gloo's worker threads outlive ``destroy_process_group``, for libraries hold on to the groups. Processes were seen to
+    abort when the interpreter was torn down at their end, all being published, which the launcher tells as a failure.
     """
     if world_size() > 1:
         sys.stdout.flush()
