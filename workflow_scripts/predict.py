@@ -36,9 +36,11 @@ def main() -> None:
     if on_cpu:
         os.environ["OMP_NUM_THREADS"] = str(args.threads)
     from visatb.evaluation.generate import Generation, Questions, predict
+    from visatb.training.gpus import claim_gpus
     from visatb.training.processes import check_devices
 
     check_devices(args.gpus)
+    claim_gpus(args.gpus, args.run)
 
     records, output = Path(args.records), Path(args.output)
     questions = [

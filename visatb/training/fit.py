@@ -26,6 +26,7 @@ from visatb.training.checkpoints import (
 )
 from visatb.training.collator import Collator, Sample
 from visatb.training.deepspeed_setup import prepare_deepspeed
+from visatb.training.gpus import take_gpus
 from visatb.training.history import History
 from visatb.training.models import freeze, load_model, load_processor
 from visatb.training.processes import (
@@ -146,6 +147,7 @@ def fit(
             return
         checkpoints.refuse_other_layouts()
         checkpoints.open()
+        take_gpus(machine.gpus, run)
         disable_progress_bar()
         if machine.deepspeed:
             prepare_deepspeed(machine.deepspeed, machine.gpus)

@@ -82,15 +82,33 @@ def alone_together(folder: str | Path, label: str) -> Iterator[None]:
         with alone_in(folder, label):
             yield
         return
-    store, _, _ = next(torch.distributed.rendezvous("env://", timeout=_LONGEST_WAIT))
-    key = f"visatb/alone/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
     if not is_first_process():
-        store.wait([key], _LONGEST_WAIT)
+        told_by_another("visatb/alone")
         yield
         return
     with alone_in(folder, label):
-        store.set(key, "yes")
+        tell_others("visatb/alone", "yes")
         yield
+
+
+def tell_others(subject: str, word: str) -> None:
+    """Tell the other processes of this training a word on a subject."""
+    _store().set(_this_attempt(subject), word)
+
+
+def told_by_another(subject: str) -> str:
+    """Wait, however long that takes, for what another process of this training tells on a subject."""
+    store, key = _store(), _this_attempt(subject)
+    store.wait([key], _LONGEST_WAIT)
+    return str(store.get(key).decode())
+
+
+def _store() -> torch.distributed.Store:
+    return next(torch.distributed.rendezvous("env://", timeout=_LONGEST_WAIT))[0]
+
+
+def _this_attempt(subject: str) -> str:
+    return f"{subject}/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
 
 
 class LeaveOnSignal(TrainerCallback):
