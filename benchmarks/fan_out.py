@@ -1,6 +1,6 @@
 """Two trainings with one thread each, side by side, against the same two one after the other with two threads.
 
-python benchmarks/fan_out.py --mixture results/demo/mixtures/mini.parquet --base data/models/tiny-llava
+python benchmarks/fan_out.py --mixture results/demo/mixtures/mini.arrow --base data/models/tiny-llava
 """
 
 import argparse

@@ -107,7 +107,7 @@ rule build_mixture:
         # So that every split of every task is checked before anything is trained.
         checked="<results>/data_report.tsv",
     output:
-        "<results>/mixtures/{run}.parquet",
+        "<results>/mixtures/{run}.arrow",
     log:
         "<results>/logs/build_mixture/{run}.log",
     benchmark:

@@ -52,7 +52,7 @@ if PRETRAINING:
 
 rule train:
     input:
-        mixture="<results>/mixtures/{run}.parquet",
+        mixture="<results>/mixtures/{run}.arrow",
         base=BASE if PRETRAINING or ASSEMBLY or Path(BASE).exists() else [],
         weights=weights_file,
     output:

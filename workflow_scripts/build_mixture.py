@@ -1,12 +1,11 @@
 """Draw the training set of one run: nested random subsets of its tasks."""
 
 import argparse
-from pathlib import Path
 
 from visatb.command_line import named_number, named_value
-from visatb.data.mixtures import build_mixture
+from visatb.data.mixtures import write_mixture
 from visatb.errors import friendly_exit
-from visatb.files import read_parquet, write_parquet
+from visatb.files import read_parquet
 
 
 @friendly_exit
@@ -16,12 +15,24 @@ def main() -> None:
     parser.add_argument("--records", required=True, metavar="FOLDER", help="holds <task>/train.parquet")
     parser.add_argument("--subset", type=named_value, nargs="+", required=True, metavar="TASK=SUBSET")
     parser.add_argument("--rate", type=named_number, nargs="+", required=True, metavar="SUBSET=RATE")
+    parser.add_argument(
+        "--rows", type=named_value, nargs="*", default=[], metavar="TASK:SUBSET=FILE", help="ready-made"
+    )
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--output", required=True, help="mixture, Parquet")
+    parser.add_argument("--output", required=True, help="mixture, an Arrow file")
     arguments = parser.parse_args()
-    subsets = dict(arguments.subset)
-    records = {task: read_parquet(Path(arguments.records) / task / "train.parquet") for task in subsets}
-    write_parquet(arguments.output, build_mixture(records, subsets, dict(arguments.rate), arguments.seed))
+    ready_made = {}
+    for name, file in arguments.rows:
+        task, _, subset = name.rpartition(":")
+        ready_made[task, subset] = read_parquet(file)["row"].to_numpy()
+    write_mixture(
+        arguments.output,
+        arguments.records,
+        dict(arguments.subset),
+        dict(arguments.rate),
+        arguments.seed,
+        ready_made,
+    )
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 import argparse
 
-from visatb.data.records import read_split
+from visatb.data.records import SplitFiles, write_split
 from visatb.errors import friendly_exit
-from visatb.files import write_json, write_parquet
+from visatb.files import write_json
 
 
 @friendly_exit
@@ -17,13 +17,24 @@ def main() -> None:
     parser.add_argument("--image-folder", required=True, help="what image paths are relative to")
     parser.add_argument("--tolerated", type=float, default=0.0, help="share of bad records that may be left out")
     parser.add_argument("--metrics", nargs="*", default=[], help="of the task; IoU wants boxes as truths")
+    parser.add_argument(
+        "--task-field", help="what the task's records say in 'task'; those of other tasks are passed over"
+    )
+    parser.add_argument("--other-fields", nargs="*", default=[], help="what records of other tasks say there")
+    parser.add_argument("--processes", type=int, default=1, help="that look at images")
     parser.add_argument("--output", required=True, help="records, Parquet")
     parser.add_argument("--report", required=True, help="what was found, JSON")
     arguments = parser.parse_args()
-    records, report = read_split(
-        arguments.task, arguments.split, arguments.files, arguments.image_folder, arguments.tolerated, arguments.metrics
+    wanted = SplitFiles(
+        task=arguments.task,
+        split=arguments.split,
+        files=arguments.files,
+        image_folder=arguments.image_folder,
+        metrics=arguments.metrics,
+        task_field=arguments.task_field,
+        other_fields=arguments.other_fields,
     )
-    write_parquet(arguments.output, records)
+    report = write_split(arguments.output, wanted, arguments.tolerated, arguments.processes)
     write_json(arguments.report, report.as_json())
 
 

@@ -25,7 +25,14 @@ def test_a_good_record_is_normalised(folder: Path):
     assert table["image"].to_pylist() == [str(folder / "images" / "a.png"), None]
     assert table["conversations"][0].as_py() == record()["conversations"]
     assert table["truths"].to_pylist() == [["a red circle"], ["text alone"]]
-    assert report.as_json() == {"task": "t", "split": "train", "records": 2, "bad": {}, "first_offenders": []}
+    assert report.as_json() == {
+        "task": "t",
+        "split": "train",
+        "records": 2,
+        "of_other_tasks": 0,
+        "bad": {},
+        "first_offenders": [],
+    }
 
 
 def test_json_lines_json_lists_and_several_files_read_alike(folder: Path):

@@ -1,18 +1,25 @@
 """Annotation files record by record, each with its place, without holding a file's parsed records all at once."""
 
+import codecs
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from visatb.errors import VisatbError, did_you_mean
 
 DECODER = json.JSONDecoder()
 BLANKS = " \t\r\n"
+WINDOW = 2**20
+"""Bytes that are read at a time."""
+
+_BLANKS = re.compile(f"[{BLANKS}]*")
+_NO_UTF8 = "not UTF-8 text ({}); save the file as UTF-8"
 
 
 def placed_records(path: Path) -> Iterator[tuple[str, int, Any]]:
-    """Yield (place, bytes or characters read so far, record) of a JSON list, or of JSON lines (``.jsonl``).
+    """Yield (place, bytes read so far, record) of a JSON list, or of JSON lines (``.jsonl``).
 
     Raises:
         VisatbError: the file is missing, empty, not UTF-8, no JSON (with its line), or of the other kind.
@@ -47,49 +54,96 @@ def _parsed_line(text: str, place: str) -> Any:
 
 
 def _json_list(path: Path) -> Iterator[tuple[str, int, Any]]:
-    text = _decoded(path.read_bytes(), str(path))
-    start = _after_blanks(text, 0)
-    if start == len(text):
-        raise VisatbError(f"{path}: is empty; expected a JSON list of records")
-    if text[start] != "[":
-        found = "one JSON object" if text[start] == "{" else f"'{text[start : start + 20]}'"
-        raise VisatbError(
-            f"{path}: expected a JSON list of records, found {found}; name a file with one record a line .jsonl"
-        )
-    try:
-        yield from _list_items(path, text, start + 1)
-    except json.JSONDecodeError as error:
-        raise VisatbError(f"{path}, line {error.lineno}: not valid JSON: {error.msg} (column {error.colno})") from error
+    with path.open("rb") as stream:
+        window = _Window(path, stream)
+        first = window.peek()
+        if not first:
+            raise VisatbError(f"{path}: is empty; expected a JSON list of records")
+        if first != "[":
+            found = "one JSON object" if first == "{" else f"'{window.text[window.at : window.at + 20].rstrip()}'"
+            raise VisatbError(
+                f"{path}: expected a JSON list of records, found {found}; name a file with one record a line .jsonl"
+            )
+        window.at += 1
+        yield from _list_items(window)
 
 
-def _list_items(path: Path, text: str, start: int) -> Iterator[tuple[str, int, Any]]:
-    at, number = _after_blanks(text, start), 0
-    if text[at : at + 1] != "]":
+def _list_items(window: "_Window") -> Iterator[tuple[str, int, Any]]:
+    number = 0
+    if window.peek() != "]":
         while True:
-            record, at = DECODER.raw_decode(text, at)
+            record = window.value()
             number += 1
-            yield f"{path}, record {number}", at, record
-            at = _after_blanks(text, at)
-            if text[at : at + 1] != ",":
+            yield f"{window.path}, record {number}", window.read, record
+            if window.peek() != ",":
                 break
-            at = _after_blanks(text, at + 1)
-    if text[at : at + 1] != "]":
-        raise json.JSONDecodeError("expected ',' or ']' after a record", text, at)
-    after = _after_blanks(text, at + 1)
-    if after != len(text):
-        raise json.JSONDecodeError("there is more after the end of the list", text, after)
+            window.at += 1
+    if window.peek() != "]":
+        raise window.error(json.JSONDecodeError("expected ',' or ']' after a record", window.text, window.at))
+    window.at += 1
+    if window.peek():
+        raise window.error(json.JSONDecodeError("there is more after the end of the list", window.text, window.at))
 
 
-def _after_blanks(text: str, at: int) -> int:
-    while at < len(text) and text[at] in BLANKS:
-        at += 1
-    return at
+class _Window:
+    """A part of a JSON text that moves on through its file: a list of any length takes the memory of some records."""
+
+    def __init__(self, path: Path, stream: BinaryIO) -> None:
+        self.path, self.text, self.at, self.read = path, "", 0, 0
+        self._stream, self._decoder = stream, codecs.getincrementaldecoder("utf-8-sig")()
+        self._lines, self._columns, self._is_whole = 0, 0, False
+
+    def peek(self) -> str:
+        """Move to the next character that is no blank and return it; nothing at the end of the file."""
+        while True:
+            self.at = _BLANKS.match(self.text, self.at).end()  # type: ignore[union-attr]
+            if self.at < len(self.text) or not self._more():
+                return self.text[self.at : self.at + 1]
+
+    def value(self) -> Any:
+        """Return the JSON value that is next."""
+        self.peek()
+        while True:
+            try:
+                value, end = DECODER.raw_decode(self.text, self.at)
+            except json.JSONDecodeError as error:
+                if not self._more():
+                    raise self.error(error) from error
+                continue
+            if end < len(self.text) or not self._more():  # a number that ends the window may go on behind it
+                self.at = end
+                return value
+
+    def error(self, error: json.JSONDecodeError) -> VisatbError:
+        """Return a mistake at a place of the window with its line and column in the file."""
+        column = error.colno + (self._columns if error.lineno == 1 else 0)
+        return VisatbError(
+            f"{self.path}, line {self._lines + error.lineno}: not valid JSON: {error.msg} (column {column})"
+        )
+
+    def _more(self) -> bool:
+        """Read on, and forget what lies behind; False at the end of the file."""
+        if self._is_whole:
+            return False
+        behind, self.text = self.text[: self.at], self.text[self.at :]
+        self.at = 0
+        if behind:
+            self._lines += behind.count("\n")
+            self._columns = len(behind) - behind.rfind("\n") - 1 if "\n" in behind else self._columns + len(behind)
+        data = self._stream.read(max(WINDOW, len(self.text)))  # doubling: a long record is not decoded too often
+        self.read += len(data)
+        self._is_whole = not data
+        try:
+            self.text += self._decoder.decode(data, final=self._is_whole)
+        except UnicodeDecodeError as error:
+            good = self.text + error.object[: error.start].decode("utf-8", "replace")
+            line = self._lines + good.count("\n") + 1
+            raise VisatbError(f"{self.path}, line {line}: {_NO_UTF8.format(error.reason)}") from error
+        return True
 
 
-def _decoded(data: bytes, place: str) -> str:
+def _decoded(line: bytes, place: str) -> str:
     try:
-        return data.decode("utf-8-sig")
+        return line.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        where = place if ", line " in place else f"{place}, line {line}"
-        raise VisatbError(f"{where}: not UTF-8 text ({error.reason}); save the file as UTF-8") from error
+        raise VisatbError(f"{place}: {_NO_UTF8.format(error.reason)}") from error

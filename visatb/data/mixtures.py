@@ -1,12 +1,14 @@
 """Nested random subsets of a task's train split, and the mixtures that runs are trained on."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from visatb.errors import VisatbError
+from visatb.files import atomic_path, read_parquet
 
 MIXTURE_SCHEMA = pa.schema(
     [
@@ -17,6 +19,19 @@ MIXTURE_SCHEMA = pa.schema(
         ("subset", pa.string()),
     ]
 )
+BLOCK = 16_384
+"""Rows that are copied at a time."""
+
+_ARROW = b"ARROW1"
+_ROW = MIXTURE_SCHEMA.names[:3]
+_LARGE_ROW = pa.schema(
+    [
+        ("id", pa.large_string()),
+        ("image", pa.large_string()),
+        ("conversations", pa.large_list(pa.struct([("from", pa.large_string()), ("value", pa.large_string())]))),
+    ]
+)
+"""Arrow's plain texts end at 2 GB a column, which a million conversations can exceed."""
 
 
 def subset_size(samples: int, rate: float) -> int:
@@ -35,7 +50,11 @@ def subset_rows(samples: int, size: int, seed: int, task: str) -> np.ndarray:
 
 
 def build_mixture(
-    records: Mapping[str, pa.Table], subsets: Mapping[str, str], rates: Mapping[str, float], seed: int
+    records: Mapping[str, pa.Table],
+    subsets: Mapping[str, str],
+    rates: Mapping[str, float],
+    seed: int,
+    ready_made: Mapping[tuple[str, str], np.ndarray] | None = None,
 ) -> pa.Table:
     """Return the rows that a run is trained on.
 
@@ -44,30 +63,83 @@ def build_mixture(
         subsets: task -> ``mini``, ``large`` or ``train``.
         rates: subset -> sampling rate.
         seed: of the sampling.
+        ready_made: (task, subset) -> its rows, where they are given and not drawn.
 
     Raises:
         VisatbError: a subset would be empty, or the large subset no larger than the mini one.
     """
-    parts = []
-    for task, subset in subsets.items():
-        table = records[task]
-        size = _checked_size(task, subset, len(table), rates)
-        rows = table.select(["id", "image", "conversations"]).take(subset_rows(len(table), size, seed, task))
-        named = rows.append_column("task", pa.array([task] * size, pa.string()))
-        parts.append(named.append_column("subset", pa.array([subset] * size, pa.string())))
-    return pa.concat_tables(parts).cast(MIXTURE_SCHEMA)
+    blocks = [
+        block
+        for task, subset in subsets.items()
+        for block in _blocks(task, subset, records[task], rates, seed, ready_made or {})
+    ]
+    return pa.Table.from_batches(blocks, MIXTURE_SCHEMA)
 
 
-def _checked_size(task: str, subset: str, samples: int, rates: Mapping[str, float]) -> int:
-    size = subset_size(samples, rates[subset])
-    if size == 0:
+def write_mixture(
+    output: str | Path,
+    records: str | Path,
+    subsets: Mapping[str, str],
+    rates: Mapping[str, float],
+    seed: int,
+    ready_made: Mapping[tuple[str, str], np.ndarray] | None = None,
+) -> None:
+    """Write the rows of `build_mixture` as an Arrow file, atomically, with one task's records in memory at a time.
+
+    ``records``: the folder that holds ``<task>/train.parquet``.
+    """
+    with atomic_path(output) as temporary, pa.ipc.new_file(temporary, MIXTURE_SCHEMA) as writer:
+        for task, subset in subsets.items():
+            table = read_parquet(Path(records) / task / "train.parquet", _ROW)
+            for block in _blocks(task, subset, table, rates, seed, ready_made or {}):
+                writer.write_batch(block)
+
+
+def read_mixture(path: str | Path) -> pa.Table:
+    """Return a mixture that stays on disk: its pages are read when its rows are, and shared by all processes.
+
+    A Parquet file with the same columns is read too, but whole. Raises `VisatbError` if it is missing or neither.
+    """
+    try:
+        source = pa.memory_map(str(path))
+        if source.read(len(_ARROW)) != _ARROW:
+            return read_parquet(path)
+        return pa.ipc.open_file(source).read_all()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise VisatbError(f"{path}: cannot be read as a mixture ({error}); delete it to have it made again") from error
+
+
+def _blocks(
+    task: str,
+    subset: str,
+    table: pa.Table,
+    rates: Mapping[str, float],
+    seed: int,
+    ready_made: Mapping[tuple[str, str], np.ndarray],
+) -> Iterator[pa.RecordBatch]:
+    sizes = {name: subset_size(len(table), rate) for name, rate in rates.items()}
+    sizes |= {name: len(rows) for (owner, name), rows in ready_made.items() if owner == task}
+    _check_sizes(task, subset, len(table), sizes, rates)
+    rows = ready_made.get((task, subset))
+    if rows is None:
+        rows = subset_rows(len(table), sizes[subset], seed, task)
+    whole = table.select(_ROW).cast(_LARGE_ROW).combine_chunks()
+    for start in range(0, len(rows), BLOCK):
+        block = whole.take(rows[start : start + BLOCK])
+        block = block.append_column("task", pa.array([task] * len(block), pa.string()))
+        block = block.append_column("subset", pa.array([subset] * len(block), pa.string()))
+        yield from block.cast(MIXTURE_SCHEMA).combine_chunks().to_batches()
+
+
+def _check_sizes(task: str, subset: str, samples: int, sizes: Mapping[str, int], rates: Mapping[str, float]) -> None:
+    if sizes[subset] == 0:
         raise VisatbError(
             f"task '{task}': its {subset} subset ({rates[subset]:g} of {samples} samples) is empty; "
             f"raise sampling.{subset} or give the task more data"
         )
-    if subset == "large" and size <= subset_size(samples, rates["mini"]):
+    if subset == "large" and sizes["large"] <= sizes["mini"]:
         raise VisatbError(
-            f"task '{task}': its large subset holds {size} of {samples} samples, no more than its mini subset; "
+            f"task '{task}': its large subset holds {sizes['large']} of {samples} samples, "
+            f"no more than its mini subset ({sizes['mini']}); "
             "raise sampling.large, lower sampling.mini or give the task more data"
         )
-    return size

@@ -12,9 +12,9 @@ from torch.utils.data import Dataset
 from transformers import PrinterCallback, TrainingArguments
 from transformers.utils.logging import disable_progress_bar
 
+from visatb.data.mixtures import read_mixture
 from visatb.devices import computes_on_cpu
 from visatb.errors import VisatbError
-from visatb.files import read_parquet
 from visatb.progress import say
 from visatb.training.checkpoints import (
     WHOLE,
@@ -76,10 +76,10 @@ class Machine:
 
 
 class MixtureDataset(Dataset[Sample]):
-    """The rows of a mixture; images are opened when a batch is made."""
+    """The rows of a mixture, which may stay on disk; images are opened when a batch is made."""
 
     def __init__(self, table: pa.Table) -> None:
-        self._columns = table.select(["conversations", "image", "task"]).combine_chunks()
+        self._columns = table.select(["conversations", "image", "task"])
 
     def __len__(self) -> int:
         return len(self._columns)
@@ -120,7 +120,7 @@ def fit(
 
     Args:
         run: the run's name, for progress lines.
-        mixture: Parquet file made by `visatb.data.mixtures.build_mixture`.
+        mixture: file made by `visatb.data.mixtures.write_mixture`.
         base: checkpoint folder or hub name to start from.
         weights: task -> lambda, or None for equal weights.
         recipe: what the result depends on.
@@ -134,8 +134,8 @@ def fit(
         SystemExit: with status `TRY_AGAIN`, after a checkpoint, when a signal asked to leave.
     """
     check_devices(machine.gpus)
-    table = read_parquet(mixture)
-    tasks = sorted(set(table["task"].to_pylist()))
+    table = read_mixture(mixture)
+    tasks = sorted(table["task"].unique().to_pylist())
     lambdas = weights_of(tasks, weights or dict.fromkeys(tasks, 1.0), "weights")
     description = _description(mixture, base, recipe, machine, tasks, lambdas)
     checkpoints = Checkpoints(Path(folder) / "checkpoints", description, _layout(machine))
