@@ -1,92 +1,45 @@
 """The schema of an experiment's config: every key with its meaning, unit and default."""
 
-import re
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import BeforeValidator, Field
 
-NAME_PATTERN = re.compile(r"[^\W_][\w.+-]*")
-SPLITS = ("train", "val", "test")
+from visatb.config_sources import SPLITS, SourceConfig, SplitFiles, each_split
+from visatb.config_types import (
+    PARTS,
+    FloatFromZero,
+    IntFromZero,
+    Name,
+    Number,
+    Parameter,
+    Part,
+    Paths,
+    PositiveFloat,
+    PositiveInt,
+    Rate,
+    Section,
+    Seed,
+    Share,
+    Temperature,
+    Words,
+)
+
 METHODS = ("stl", "ew", "visatb")
 OPENAI = "https://api.openai.com/v1"
-RESERVED_NAMES = ("mini", "base", "train", "val", "test")
-
-
-def _checked_name(name: str) -> str:
-    if not NAME_PATTERN.fullmatch(name) or len(name) > 60:
-        raise ValueError(
-            "a name becomes part of file names: use letters, digits, '_', '.', '+' and '-', "
-            "start with a letter or digit, and keep to 60 characters"
-        )
-    return name
-
-
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _no_truth_value(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("expected a number")
-    return value
-
-
-def _temperature(value: object) -> float | str:
-    try:
-        number = float("nan" if isinstance(value, bool) else value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = float("nan")
-    if value != "auto" and not 0 < number < float("inf"):
-        raise ValueError("expected 'auto' or a number above 0")
-    return "auto" if value == "auto" else number
-
-
-Name = Annotated[str, AfterValidator(_checked_name)]
-Paths = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
-Words = Annotated[list[str], BeforeValidator(_as_list)]
-Number = BeforeValidator(_no_truth_value)
-Rate = Annotated[float, Number, Field(gt=0, le=1, allow_inf_nan=False)]
-Share = Annotated[float, Number, Field(ge=0, le=1, allow_inf_nan=False)]
-PositiveFloat = Annotated[float, Number, Field(gt=0, allow_inf_nan=False)]
-FloatFromZero = Annotated[float, Number, Field(ge=0, allow_inf_nan=False)]
-PositiveInt = Annotated[int, Number, Field(ge=1)]
-IntFromZero = Annotated[int, Number, Field(ge=0)]
-Seed = Annotated[int, Number, Field(ge=0, lt=2**31)]
-Parameter = str | bool | int | float
-Part = Literal["vision_tower", "projector", "language_model"]
-PARTS = get_args(Part)
-Temperature = Annotated[float | Literal["auto"], PlainValidator(_temperature)]
-
-
-class Section(BaseModel):
-    """A part of the config in which unknown keys are mistakes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SplitFiles(Section):
-    """The annotation files of a task: LLaVA-format JSON or JSON lines, one file or a list of files a split."""
-
-    train: Paths = Field(description="what the task is trained on")
-    val: Paths = Field(description="what the preparation runs are scored on; no sample of train or test")
-    test: Paths = Field(description="what the final runs are scored on; no sample of train or val")
-
-
-def _each_split(value: object) -> object:
-    """Let ``folder/{split}.json`` stand for the three files of a task."""
-    if not isinstance(value, str):
-        return value
-    if "{split}" not in value:
-        raise ValueError("one path for train, val and test needs {split} in it")
-    return {split: value.replace("{split}", split) for split in SPLITS}
+RESERVED_NAMES = ("mini", "base", *SPLITS)
 
 
 class TaskConfig(Section):
     """One kind of instruction data with its own metric."""
 
-    data: Annotated[SplitFiles, BeforeValidator(_each_split)] = Field(
-        description="the annotation files by split, or one path with `{split}` in it; relative to `data_folder`"
+    data: Annotated[SplitFiles | None, BeforeValidator(each_split)] = Field(
+        None,
+        description="the annotation files by split, or one path with `{split}` in it; relative to `data_folder`",
+    )
+    source: SourceConfig | None = Field(None, description="instead of `data`: what the workflow makes it from")
+    task_field: str | None = Field(
+        None, description="what the records' `task` says, where files hold several tasks; the others' are passed over"
     )
     image_folder: str = Field(
         ".", description="folder that image paths in the data files are relative to; itself relative to `data_folder`"
@@ -106,7 +59,10 @@ class TaskConfig(Section):
 class FixedTaskConfig(Section):
     """A task with a given weight: part of every training mixture, of no validation."""
 
-    data: Paths = Field(description="the annotation files of its train split; relative to `data_folder`")
+    data: Paths | None = Field(None, description="the annotation files of its train split; relative to `data_folder`")
+    mini: Paths | None = Field(None, description="a ready-made mini subset: records of train, if none is to be drawn")
+    source: SourceConfig | None = Field(None, description="instead of `data`, as of a balanced task")
+    task_field: str | None = Field(None, description="as of a balanced task")
     image_folder: str = Field(".", description="as of a balanced task")
     weight: PositiveFloat = Field(1.0, description="its weight in every run; that of an average task is 1")
 
@@ -263,6 +219,9 @@ class Config(Section):
     results: str = Field("results", description="folder in which the experiment's folder is made")
     seed: Seed = Field(0, description="of sampling, initialisation, batches and bootstrap")
     data_folder: str = Field(".", description="folder that the files and image folders of tasks are relative to")
+    prepared_folder: str = Field(
+        "prepared", description="where splits made from a `source` go; itself relative to `data_folder`"
+    )
     model: str = Field(description="a model file, e.g. `config/models/llava-1.5-7b.yaml`")
     corpus: CorpusConfig | None = Field(None, description="the demo corpus, if it is to be drawn")
     tasks: dict[Name, TaskConfig] = Field(description="the tasks to balance, by name")

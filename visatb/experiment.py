@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from glob import glob
 from pathlib import Path
 
-from visatb.config import SPLITS, Config, JobResources, ModelConfig, TaskConfig
+from visatb.config import SPLITS, Config, FixedTaskConfig, JobResources, ModelConfig, SourceConfig, TaskConfig
 from visatb.config_checks import checked_configs
 from visatb.evaluation.metric_names import BOX_METRICS, JUDGED_METRICS
 
@@ -73,16 +74,59 @@ class Experiment:
         """The names of balanced and fixed tasks, in the config's order."""
         return [*self.config.tasks, *self.config.fixed_tasks]
 
+    def settings(self, task: str) -> TaskConfig | FixedTaskConfig:
+        """Return the section of a balanced or fixed task."""
+        return self.config.fixed_tasks.get(task) or self.tasks[task]
+
     def files(self, task: str, split: str) -> list[str]:
-        """Return the annotation files of a task's split."""
-        fixed = self.config.fixed_tasks.get(task)
-        names = fixed.data if fixed else getattr(self.tasks[task].data, split)
-        return [str(Path(self.config.data_folder) / name) for name in names]
+        """Return the annotation files of a task's split, or those of its ready-made ``mini`` or ``large`` subset."""
+        settings = self.settings(task)
+        if settings.source:
+            return [f"{self.prepared_folder}/{task}/{split}.jsonl"]
+        if isinstance(settings, FixedTaskConfig):
+            return self._found(settings.data if split == "train" else settings.mini)
+        return self._found(getattr(settings.data, split))
+
+    def source_files(self, task: str) -> dict[str, list[str]]:
+        """Return split -> the raw files of a task that the workflow prepares."""
+        source = self.settings(task).source
+        return {split: self._found(names) for split, names in source.files if names} if source else {}
+
+    def _found(self, names: list[str] | None) -> list[str]:
+        """Return paths from the working directory. A pattern (``*``) stands for the files that match, if any does."""
+        paths = [str(Path(self.config.data_folder) / name) for name in names or ()]
+        return [match for path in paths for match in (sorted(glob(path)) if "*" in path else []) or [path]]
+
+    @property
+    def prepared_folder(self) -> str:
+        """Where the splits of tasks with a source are made."""
+        return str(Path(self.config.data_folder) / self.config.prepared_folder)
+
+    @property
+    def sources(self) -> dict[str, SourceConfig]:
+        """Task -> its source, of the tasks whose splits the workflow prepares."""
+        return {task: source for task in self.all_tasks if (source := self.settings(task).source)}
 
     def image_folder(self, task: str) -> str:
         """Return the folder that a task's image paths are relative to."""
-        settings = self.config.fixed_tasks.get(task) or self.tasks[task]
+        settings = self.settings(task)
+        if settings.source and settings.source.format == "m3it":
+            return f"{self.prepared_folder}/images"
         return str(Path(self.config.data_folder) / settings.image_folder)
+
+    def other_fields(self, task: str) -> list[str]:
+        """Return what the field ``task`` of records says of the other tasks, if files hold several."""
+        if self.settings(task).task_field is None:
+            return []
+        others = (self.settings(other).task_field or other for other in self.all_tasks if other != task)
+        return sorted({field for field in others if field != self.settings(task).task_field})
+
+    @property
+    def ready_made(self) -> list[tuple[str, str]]:
+        """(task, ``mini`` or ``large``) of every subset that is given and not drawn."""
+        subsets = [(task, subset) for task in self.tasks for subset in ("mini", "large")]
+        subsets = [(task, subset) for task, subset in subsets if getattr(self.tasks[task].data, subset, None)]
+        return subsets + [(task, "mini") for task, settings in self.config.fixed_tasks.items() if settings.mini]
 
     def box_metrics(self, task: str) -> list[str]:
         """Return those of a task's metrics that want every true answer to be a box."""

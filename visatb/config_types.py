@@ -1,0 +1,60 @@
+"""Values that configs hold, and the section in which unknown keys are mistakes."""
+
+import re
+from typing import Annotated, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+
+NAME_PATTERN = re.compile(r"[^\W_][\w.+-]*")
+
+
+def _checked_name(name: str) -> str:
+    if not NAME_PATTERN.fullmatch(name) or len(name) > 60:
+        raise ValueError(
+            "a name becomes part of file names: use letters, digits, '_', '.', '+' and '-', "
+            "start with a letter or digit, and keep to 60 characters"
+        )
+    return name
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _no_truth_value(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("expected a number")
+    return value
+
+
+def _temperature(value: object) -> float | str:
+    try:
+        number = float("nan" if isinstance(value, bool) else value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = float("nan")
+    if value != "auto" and not 0 < number < float("inf"):
+        raise ValueError("expected 'auto' or a number above 0")
+    return "auto" if value == "auto" else number
+
+
+Name = Annotated[str, AfterValidator(_checked_name)]
+Paths = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
+Words = Annotated[list[str], BeforeValidator(_as_list)]
+Number = BeforeValidator(_no_truth_value)
+Rate = Annotated[float, Number, Field(gt=0, le=1, allow_inf_nan=False)]
+Share = Annotated[float, Number, Field(ge=0, le=1, allow_inf_nan=False)]
+PositiveFloat = Annotated[float, Number, Field(gt=0, allow_inf_nan=False)]
+FloatFromZero = Annotated[float, Number, Field(ge=0, allow_inf_nan=False)]
+PositiveInt = Annotated[int, Number, Field(ge=1)]
+IntFromZero = Annotated[int, Number, Field(ge=0)]
+Seed = Annotated[int, Number, Field(ge=0, lt=2**31)]
+Parameter = str | bool | int | float
+Part = Literal["vision_tower", "projector", "language_model"]
+PARTS = get_args(Part)
+Temperature = Annotated[float | Literal["auto"], PlainValidator(_temperature)]
+
+
+class Section(BaseModel):
+    """A part of the config in which unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
