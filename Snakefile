@@ -18,6 +18,7 @@ pathvars:
 report: "report/workflow.rst"
 
 
+include: "rules/prepare.smk"
 include: "rules/data.smk"
 include: "rules/model.smk"
 include: "rules/train.smk"

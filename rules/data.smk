@@ -49,10 +49,51 @@ rule check_data:
             image_folder=EXPERIMENT.image_folder(w.task),
             tolerated=EXPERIMENT.config.on_bad_records,
             metrics=EXPERIMENT.box_metrics(w.task),
+            task_field=EXPERIMENT.settings(w.task).task_field,
+            other_fields=EXPERIMENT.other_fields(w.task),
         ),
     shell:
         "VISATB_PROGRESS_FD=3 python $SCRIPTS/check_data.py {params.options} --files {input.files:q}"
+        " --processes {threads}"
         " --output {output.records:q} --report {output.report:q} 3>&2 > {log:q} 2>&1"
+
+
+# Which rows of train a ready-made mini or large subset holds; mini must lie within large.
+rule match_subset:
+    input:
+        files=lambda w: EXPERIMENT.files(w.task, w.subset),
+        train="<results>/records/{task}/train.parquet",
+        mini=lambda w: (
+            f"<results>/records/{w.task}/mini.rows.parquet"
+            if w.subset == "large" and (w.task, "mini") in EXPERIMENT.ready_made
+            else []
+        ),
+    output:
+        "<results>/records/{task}/{subset}.rows.parquet",
+    log:
+        "<results>/logs/match_subset/{task}.{subset}.log",
+    benchmark:
+        "<results>/benchmarks/match_subset/{task}.{subset}.tsv"
+    wildcard_constraints:
+        subset="mini|large",
+    priority: 40
+    conda:
+        "../envs/evaluate.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        options=lambda w: options(
+            task=w.task,
+            subset=w.subset,
+            image_folder=EXPERIMENT.image_folder(w.task),
+            task_field=EXPERIMENT.settings(w.task).task_field,
+            other_fields=EXPERIMENT.other_fields(w.task),
+        ),
+        mini=lambda w, input: f"--mini {shlex.quote(input.mini)}" if input.mini else "",
+    shell:
+        "python $SCRIPTS/match_subset.py {params.options} --files {input.files:q} --train {input.train:q}"
+        " {params.mini} --output {output:q} > {log:q} 2>&1"
 
 
 rule collect_data_report:
@@ -81,6 +122,7 @@ rule collect_data_report:
 rule plan:
     input:
         [f"<results>/records/{task}/{split}.parquet" for task, split in EXPERIMENT.splits],
+        [f"<results>/records/{task}/{subset}.rows.parquet" for task, subset in EXPERIMENT.ready_made],
     output:
         report("<results>/plan.tsv", caption="../report/plan.rst", category="1 Plan"),
     log:
@@ -101,9 +143,20 @@ rule plan:
         " --output {output:q} 3>&2 > {log:q} 2>&1"
 
 
+def ready_made_rows(run):
+    """`task:subset` -> the file with its rows, of the ready-made subsets that decide on a run's mixture."""
+    drawn = [task for task, subset in EXPERIMENT.runs[run].mixture.items() if subset != "train"]
+    return {
+        f"{task}:{subset}": str(EXPERIMENT.folder / "records" / task / f"{subset}.rows.parquet")
+        for task, subset in EXPERIMENT.ready_made
+        if task in drawn
+    }
+
+
 rule build_mixture:
     input:
         records=lambda w: [f"<results>/records/{task}/train.parquet" for task in EXPERIMENT.runs[w.run].mixture],
+        rows=lambda w: list(ready_made_rows(w.run).values()),
         # So that every split of every task is checked before anything is trained.
         checked="<results>/data_report.tsv",
     output:
@@ -125,6 +178,7 @@ rule build_mixture:
             rate=[f"{subset}={EXPERIMENT.rate(subset)}" for subset in ("mini", "large", "train")],
             seed=EXPERIMENT.config.seed,
         ),
+        rows=lambda w: options(rows=pairs(ready_made_rows(w.run))),
     shell:
         "python $SCRIPTS/build_mixture.py --records {params.records:q} {params.options}"
-        " --output {output:q} > {log:q} 2>&1"
+        " {params.rows} --output {output:q} > {log:q} 2>&1"

@@ -9,7 +9,7 @@ from visatb.data.mixtures import subset_size
 from visatb.experiment import Experiment, Run
 
 Sizes = Mapping[tuple[str, str], int]
-"""(task, split) -> number of its records."""
+"""(task, split) -> number of its records; also (task, ``mini`` or ``large``), where such a subset is ready-made."""
 
 
 def plan(experiment: Experiment, sizes: Sizes) -> pd.DataFrame:
@@ -23,7 +23,7 @@ def plan(experiment: Experiment, sizes: Sizes) -> pd.DataFrame:
 
 def _row(experiment: Experiment, run: Run, sizes: Sizes) -> dict[str, object]:
     training = experiment.config.training
-    samples = sum(subset_size(sizes[task, "train"], experiment.rate(subset)) for task, subset in run.mixture.items())
+    samples = sum(_samples(experiment, sizes, task, subset) for task, subset in run.mixture.items())
     answers = sum(sizes[task, split] for split, tasks in run.evaluates.items() for task in tasks)
     return {
         "run": run.name,
@@ -33,6 +33,11 @@ def _row(experiment: Experiment, run: Run, sizes: Sizes) -> dict[str, object]:
         "steps": ceil(ceil(samples / training.global_batch_size) * training.epochs),
         "evaluations": answers,
     }
+
+
+def _samples(experiment: Experiment, sizes: Sizes, task: str, subset: str) -> int:
+    ready_made = sizes.get((task, subset)) if subset != "train" else None
+    return subset_size(sizes[task, "train"], experiment.rate(subset)) if ready_made is None else ready_made
 
 
 def _words(mixture: Mapping[str, str]) -> str:

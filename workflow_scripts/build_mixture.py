@@ -15,9 +15,7 @@ def main() -> None:
     parser.add_argument("--records", required=True, metavar="FOLDER", help="holds <task>/train.parquet")
     parser.add_argument("--subset", type=named_value, nargs="+", required=True, metavar="TASK=SUBSET")
     parser.add_argument("--rate", type=named_number, nargs="+", required=True, metavar="SUBSET=RATE")
-    parser.add_argument(
-        "--rows", type=named_value, nargs="*", default=[], metavar="TASK:SUBSET=FILE"
-    )
+    parser.add_argument("--rows", type=named_value, nargs="*", default=[], metavar="TASK:SUBSET=FILE")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", required=True, help="mixture, an Arrow file")
     arguments = parser.parse_args()

@@ -23,7 +23,9 @@ def main() -> None:
     parser.add_argument("--output", required=True, help="plan.tsv")
     arguments = parser.parse_args()
     experiment = Experiment.from_values(json.loads(arguments.config))
-    files = {(task, split): Path(arguments.records) / task / f"{split}.parquet" for task, split in experiment.splits}
+    records = Path(arguments.records)
+    files = {(task, split): records / task / f"{split}.parquet" for task, split in experiment.splits}
+    files |= {(task, subset): records / task / f"{subset}.rows.parquet" for task, subset in experiment.ready_made}
     table = plan(experiment, {key: pq.read_metadata(file).num_rows for key, file in files.items()})
     write_table(arguments.output, table)
     rates = experiment.config.sampling

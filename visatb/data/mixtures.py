@@ -49,6 +49,24 @@ def subset_rows(samples: int, size: int, seed: int, task: str) -> np.ndarray:
     return np.random.default_rng(key).permutation(samples)[:size]
 
 
+def nested_rows(subset: str, order: np.ndarray, size: int, given: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the rows of a subset: those given, or the first of ``order`` with which mini still lies within large.
+
+    Args:
+        subset: ``mini``, ``large`` or ``train``.
+        order: every row, in drawing order.
+        size: how many are wanted.
+        given: subset -> its rows, where they are ready-made.
+    """
+    if subset in given:
+        return given[subset]
+    if subset == "mini" and "large" in given:
+        order = order[np.isin(order, given["large"])]
+    if subset == "large" and "mini" in given:
+        order = np.concatenate([given["mini"], order[~np.isin(order, given["mini"])]])
+    return order[:size]
+
+
 def build_mixture(
     records: Mapping[str, pa.Table],
     subsets: Mapping[str, str],
@@ -118,11 +136,10 @@ def _blocks(
     ready_made: Mapping[tuple[str, str], np.ndarray],
 ) -> Iterator[pa.RecordBatch]:
     sizes = {name: subset_size(len(table), rate) for name, rate in rates.items()}
-    sizes |= {name: len(rows) for (owner, name), rows in ready_made.items() if owner == task}
+    given = {name: rows for (owner, name), rows in ready_made.items() if owner == task}
+    sizes |= {name: len(rows) for name, rows in given.items()}
     _check_sizes(task, subset, len(table), sizes, rates)
-    rows = ready_made.get((task, subset))
-    if rows is None:
-        rows = subset_rows(len(table), sizes[subset], seed, task)
+    rows = nested_rows(subset, subset_rows(len(table), len(table), seed, task), sizes[subset], given)
     whole = table.select(_ROW).cast(_LARGE_ROW).combine_chunks()
     for start in range(0, len(rows), BLOCK):
         block = whole.take(rows[start : start + BLOCK])
