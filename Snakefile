@@ -9,6 +9,7 @@ if not workflow.overwrite_configfiles:
 
 include: "rules/common.smk"
 include: "rules/options.smk"
+include: "rules/data_options.smk"
 
 
 pathvars:

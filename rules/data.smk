@@ -143,16 +143,6 @@ rule plan:
         " --output {output:q} 3>&2 > {log:q} 2>&1"
 
 
-def ready_made_rows(run):
-    """`task:subset` -> the file with its rows, of the ready-made subsets that decide on a run's mixture."""
-    drawn = [task for task, subset in EXPERIMENT.runs[run].mixture.items() if subset != "train"]
-    return {
-        f"{task}:{subset}": str(EXPERIMENT.folder / "records" / task / f"{subset}.rows.parquet")
-        for task, subset in EXPERIMENT.ready_made
-        if task in drawn
-    }
-
-
 rule build_mixture:
     input:
         records=lambda w: [f"<results>/records/{task}/train.parquet" for task in EXPERIMENT.runs[w.run].mixture],

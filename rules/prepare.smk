@@ -1,29 +1,5 @@
 # Splits of published data sets: tasks that have a `source` are read, cleaned, merged and drawn before they are checked.
 
-SOURCES = EXPERIMENT.sources
-
-
-def source_options(wildcards):
-    return options(
-        task=wildcards.task,
-        source=SOURCES[wildcards.task].model_dump_json(exclude={"files"}, exclude_defaults=True),
-        task_field=EXPERIMENT.settings(wildcards.task).task_field,
-        other_fields=EXPERIMENT.other_fields(wildcards.task),
-        tolerated=EXPERIMENT.config.on_bad_records,
-        images=f"{EXPERIMENT.prepared_folder}/images",
-        output=f"{EXPERIMENT.prepared_folder}/{wildcards.task}",
-    )
-
-
-def source_files(wildcards):
-    """Split -> raw files; the rule's inputs by name."""
-    return EXPERIMENT.source_files(wildcards.task)
-
-
-def split_and_file(wildcards):
-    files = EXPERIMENT.source_files(wildcards.task)
-    return options(file=[f"{split}={file}" for split, names in files.items() for file in names])
-
 
 rule prepare_source:
     input:

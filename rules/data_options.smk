@@ -1,0 +1,35 @@
+# What data are made of, and the command lines of what reads them, as functions of task and run.
+
+SOURCES = EXPERIMENT.sources
+
+
+def source_options(wildcards):
+    return options(
+        task=wildcards.task,
+        source=SOURCES[wildcards.task].model_dump_json(exclude={"files"}, exclude_defaults=True),
+        task_field=EXPERIMENT.settings(wildcards.task).task_field,
+        other_fields=EXPERIMENT.other_fields(wildcards.task),
+        tolerated=EXPERIMENT.config.on_bad_records,
+        images=f"{EXPERIMENT.prepared_folder}/images",
+        output=f"{EXPERIMENT.prepared_folder}/{wildcards.task}",
+    )
+
+
+def source_files(wildcards):
+    """Split -> raw files; the rule's inputs by name."""
+    return EXPERIMENT.source_files(wildcards.task)
+
+
+def split_and_file(wildcards):
+    files = EXPERIMENT.source_files(wildcards.task)
+    return options(file=[f"{split}={file}" for split, names in files.items() for file in names])
+
+
+def ready_made_rows(run):
+    """`task:subset` -> the file with its rows, of the ready-made subsets that decide on a run's mixture."""
+    drawn = [task for task, subset in EXPERIMENT.runs[run].mixture.items() if subset != "train"]
+    return {
+        f"{task}:{subset}": str(EXPERIMENT.folder / "records" / task / f"{subset}.rows.parquet")
+        for task, subset in EXPERIMENT.ready_made
+        if task in drawn
+    }
