@@ -51,6 +51,7 @@ rule check_data:
             metrics=EXPERIMENT.box_metrics(w.task),
             task_field=EXPERIMENT.settings(w.task).task_field,
             other_fields=EXPERIMENT.other_fields(w.task),
+            number_ids=EXPERIMENT.config.duplicate_ids == "number",
         ),
     shell:
         "VISATB_PROGRESS_FD=3 python $SCRIPTS/check_data.py {params.options} --files {input.files:q}"
@@ -89,6 +90,7 @@ rule match_subset:
             image_folder=EXPERIMENT.image_folder(w.task),
             task_field=EXPERIMENT.settings(w.task).task_field,
             other_fields=EXPERIMENT.other_fields(w.task),
+            number_ids=EXPERIMENT.config.duplicate_ids == "number",
         ),
         mini=lambda w, input: f"--mini {shlex.quote(input.mini)}" if input.mini else "",
     shell:

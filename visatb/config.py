@@ -246,6 +246,9 @@ class Config(Section):
     on_bad_records: Share = Field(
         0.0, description="share of bad records in a split up to which the rest is used; 0 refuses any"
     )
+    duplicate_ids: Literal["refuse", "number"] = Field(
+        "refuse", description="a record whose id was there before is a bad one, or its id gets an ending (`-2`, ...)"
+    )
     resources: ResourcesConfig = Field(ResourcesConfig(), description="what jobs ask the scheduler for")
     python: str | None = Field(None, description="interpreter for training and prediction, if not the workflow's own")
 

@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--tolerated", type=float, default=0.0, help="share of bad records that may be left out")
     parser.add_argument("--metrics", nargs="*", default=[], help="of the task; IoU wants boxes as truths")
     parser.add_argument("--task-field", help="what the task's records say in 'task', if files hold several")
+    parser.add_argument("--number-ids", action="store_true", help="instead of refusing ids that are there before")
     parser.add_argument("--other-fields", nargs="*", default=[], help="what records of other tasks say there")
     parser.add_argument("--processes", type=int, default=1, help="that look at images")
     parser.add_argument("--output", required=True, help="records, Parquet")
@@ -31,6 +32,7 @@ def main() -> None:
         metrics=arguments.metrics,
         task_field=arguments.task_field,
         other_fields=arguments.other_fields,
+        number_ids=arguments.number_ids,
     )
     report = write_split(arguments.output, wanted, arguments.tolerated, arguments.processes)
     write_json(arguments.report, report.as_json())

@@ -17,6 +17,7 @@ def main() -> None:
     parser.add_argument("--files", nargs="+", required=True, help="LLaVA-format JSON or JSON lines")
     parser.add_argument("--image-folder", required=True, help="what image paths are relative to")
     parser.add_argument("--task-field", help="what the task's records say in 'task', if files hold several")
+    parser.add_argument("--number-ids", action="store_true", help="instead of refusing ids that are there before")
     parser.add_argument("--other-fields", nargs="*", default=[], help="what records of other tasks say there")
     parser.add_argument("--train", required=True, help="checked records of train, Parquet")
     parser.add_argument("--mini", help="rows of the mini subset, which must lie within this one")
@@ -30,6 +31,7 @@ def main() -> None:
         arguments.image_folder,
         task_field=arguments.task_field,
         other_fields=arguments.other_fields,
+        number_ids=arguments.number_ids,
     )
     train = read_parquet(arguments.train, ["id", "image", "conversations"])
     rows = rows_of_subset(records, train, where)

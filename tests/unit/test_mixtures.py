@@ -1,12 +1,24 @@
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visatb.data.mixtures import MIXTURE_SCHEMA, build_mixture, subset_rows, subset_size
+from visatb.data.mixtures import (
+    MIXTURE_SCHEMA,
+    build_mixture,
+    nested_rows,
+    read_mixture,
+    subset_rows,
+    subset_size,
+    write_mixture,
+)
+from visatb.data.ready_made import check_nested, rows_of_subset
 from visatb.data.records import RECORD_SCHEMA
 from visatb.errors import VisatbError
+from visatb.files import write_parquet
 
 seeds = st.integers(0, 2**31 - 1)
 names = st.text("abcxyz-", min_size=1, max_size=8)
@@ -92,3 +104,64 @@ def test_a_subset_too_small_to_measure_with_is_refused(samples: int, subset: str
     with pytest.raises(VisatbError) as error:
         build_mixture({"tiny": split("t", samples)}, {"tiny": subset}, rates, seed=0)
     assert all(fragment in str(error.value) for fragment in fragments)
+
+
+@given(st.integers(2, 200), st.data(), seeds)
+def test_drawn_subsets_nest_with_ready_made_ones(samples: int, data: st.DataObject, seed: int):
+    order = subset_rows(samples, samples, seed, "t")
+    rows = st.lists(st.integers(0, samples - 1), unique=True, min_size=1, max_size=samples)
+    given_rows = np.array(data.draw(rows))
+    size = data.draw(st.integers(1, samples))
+    mini = nested_rows("mini", order, size, {"large": given_rows})
+    assert set(mini.tolist()) <= set(given_rows.tolist())
+    assert len(set(mini.tolist())) == min(size, len(given_rows))
+    large = nested_rows("large", order, max(size, len(given_rows)), {"mini": given_rows})
+    assert set(given_rows.tolist()) <= set(large.tolist())
+    assert len(set(large.tolist())) == len(large) == max(size, len(given_rows))
+    assert nested_rows("train", order, samples, {"mini": given_rows}).tolist() == order.tolist()
+
+
+def conversation(question: str, image: str | None = None, name: str = "x") -> dict:
+    turns = [{"from": "human", "value": question}, {"from": "gpt", "value": "a"}]
+    return {"id": name, "image": image, "conversations": turns, "truths": ["a"]}
+
+
+def table(*rows: dict) -> pa.Table:
+    return pa.Table.from_pylist(list(rows), schema=RECORD_SCHEMA)
+
+
+def test_ready_made_records_are_found_by_what_they_say():
+    train = table(*(conversation(q, i) for q, i in [("p", "1"), ("q", "1"), ("q", "2"), ("q", "1"), ("r", None)]))
+    subset = table(conversation("q", "1", "other"), conversation("r "), conversation("q", "1"))
+    assert rows_of_subset(subset, train, "t").tolist() == [1, 4, 3]
+    others = table(*[conversation("q", "1", f"n{n}") for n in range(3)], conversation("?"))
+    with pytest.raises(VisatbError, match="task 't', mini: 2 of 4 ready-made records are not in train") as error:
+        rows_of_subset(others, train, "task 't', mini")
+    assert "- n2" in str(error.value)
+
+
+def test_a_mini_subset_outside_of_the_large_one_is_refused():
+    train = table(*(conversation(str(n), name=f"id{n}") for n in range(5)))
+    check_nested(np.array([1, 3]), np.array([3, 1, 0]), train, "t")
+    with pytest.raises(VisatbError, match="task 't': 1 of 2 records of its mini subset are not in its large") as error:
+        check_nested(np.array([1, 4]), np.array([3, 1, 0]), train, "t")
+    assert "- id4" in str(error.value)
+
+
+def test_a_mixture_on_disk_is_the_one_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("visatb.data.mixtures.BLOCK", 7)
+    records = {"a": split("a", 100), "b": split("b", 40)}
+    for task, rows in records.items():
+        write_parquet(tmp_path / task / "train.parquet", rows)
+    subsets = {"a": "mini", "b": "large"}
+    ready_made = {("a", "mini"): np.array([5, 3, 99])}
+    write_mixture(tmp_path / "mix.arrow", tmp_path, subsets, RATES, 3, ready_made)
+    mixture = read_mixture(tmp_path / "mix.arrow")
+    assert mixture.schema == MIXTURE_SCHEMA
+    assert mixture.equals(build_mixture(records, subsets, RATES, 3, ready_made))
+    assert mixture["id"].to_pylist()[:3] == ["a5", "a3", "a99"]
+    write_parquet(tmp_path / "mix.parquet", mixture)
+    assert read_mixture(tmp_path / "mix.parquet").equals(mixture)
+    (tmp_path / "mix.arrow").write_bytes(b"ARROW1 and no more")
+    with pytest.raises(VisatbError, match=r"mix\.arrow: cannot be read as a mixture"):
+        read_mixture(tmp_path / "mix.arrow")

@@ -2,12 +2,15 @@ import json
 from pathlib import Path
 from unittest import mock
 
+import pyarrow.parquet as pq
 import pytest
 from data_examples import picture, record, write_list
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from visatb.data.json_records import placed_records
-from visatb.data.records import RECORD_SCHEMA, read_split
+from visatb.data.records import RECORD_SCHEMA, SplitFiles, read_split, write_split
 from visatb.errors import VisatbError
 
 
@@ -118,3 +121,87 @@ def test_more_records_than_a_chunk_stay_in_order(folder: Path, monkeypatch: pyte
     file = write_list(folder / "train.json", [record(number) for number in range(10)])
     table, _ = read_split("t", "train", [file], folder / "images")
     assert table["id"].to_pylist() == [str(number) for number in range(10)]
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.lists(values, max_size=6), st.integers(1, 40), st.booleans(), st.sampled_from([None, 1]))
+def test_a_list_reads_alike_through_any_window(
+    tmp_path_factory: pytest.TempPathFactory, records: list, window: int, plain: bool, indent: int | None
+):
+    file = tmp_path_factory.getbasetemp() / "windows.json"
+    file.write_text(json.dumps(records, ensure_ascii=plain, indent=indent), encoding="utf-8")
+    with mock.patch("visatb.data.json_records.WINDOW", window):
+        found = list(placed_records(file))
+    assert [record for _, _, record in found] == records
+    assert [place for place, _, _ in found] == [f"{file}, record {n + 1}" for n in range(len(records))]
+
+
+@given(st.integers(1, 60), st.integers(0, 6))
+def test_a_mistake_is_at_its_line_and_column_through_any_window(
+    tmp_path_factory: pytest.TempPathFactory, window: int, before: int
+):
+    text = "[" + '{"ä": "ö"},\n ' * before + '{"a": ü}, 2]'
+    file = tmp_path_factory.getbasetemp() / "mistake.json"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(json.JSONDecodeError) as expected:
+        json.loads(text)
+    with mock.patch("visatb.data.json_records.WINDOW", window), pytest.raises(VisatbError) as error:
+        list(placed_records(file))
+    assert f"line {expected.value.lineno}: " in str(error.value)
+    assert f"(column {expected.value.colno})" in str(error.value)
+
+
+@pytest.mark.parametrize("window", [1, 5, 10**6])
+def test_bytes_that_are_no_text_are_told_with_their_line(tmp_path: Path, window: int):
+    file = tmp_path / "x.json"
+    file.write_bytes(b'[\n{"id": "a"},\n{"id": "b\xff"}]')
+    with mock.patch("visatb.data.json_records.WINDOW", window), pytest.raises(VisatbError, match="line 3: not UTF-8"):
+        list(placed_records(file))
+
+
+def test_a_task_takes_its_records_out_of_a_file_of_several(folder: Path):
+    names = ["GQA", "VQAv2", "GQA", "ChartQA", "GQ"]
+    file = write_list(folder / "all.json", [record(n, task=name) for n, name in enumerate(names)])
+    more = {"task_field": "GQA", "other_fields": ["VQAv2", "ChartQA"]}
+    table, report = read_split("gqa", "train", [file], folder / "images", tolerated=0.5, **more)
+    assert table["id"].to_pylist() == ["0", "2"]
+    assert (report.records, report.of_other_tasks, report.bad) == (3, 2, {"unknown task": 1})
+    with pytest.raises(VisatbError, match="'task' says 'GQ'; known are GQA, ChartQA, VQAv2"):
+        read_split("gqa", "train", [file], folder / "images", **more)
+    alone = write_list(folder / "others.json", [record(1, task="VQAv2"), record(2, task="ChartQA")])
+    with pytest.raises(VisatbError, match=r"no record in .*2 are of other tasks; see task_field"):
+        read_split("gqa", "train", [alone], folder / "images", **more)
+
+
+def test_ids_are_numbered_if_wanted(folder: Path):
+    file = write_list(folder / "train.json", [record(name) for name in ("a", "a-2", "a", "b", "a")])
+    table, report = read_split("t", "train", [file], folder / "images", number_ids=True)
+    assert table["id"].to_pylist() == ["a", "a-2", "a-3", "b", "a-4"]
+    assert not report.bad
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_photo_cut_off_is_found(folder: Path, processes: int):
+    photo = Image.effect_noise((400, 300), 60).convert("RGB")
+    photo.save(folder / "images" / "whole.jpg")
+    data = (folder / "images" / "whole.jpg").read_bytes()
+    (folder / "images" / "cut.jpg").write_bytes(data[: int(len(data) * 0.9)])
+    names = ["whole.jpg", "cut.jpg", "a.png", "cut.jpg"]
+    file = write_list(folder / "train.json", [record(n, image=name) for n, name in enumerate(names)])
+    wanted = SplitFiles("t", "train", [file], folder / "images")
+    report = write_split(folder / "out.parquet", wanted, tolerated=0.5, processes=processes)
+    assert report.bad == {"unreadable image": 2}
+    assert pq.read_table(folder / "out.parquet")["id"].to_pylist() == ["0", "2"]
+
+
+def test_a_refused_split_leaves_no_file(folder: Path):
+    file = write_list(folder / "train.json", [record(1), record(2, answer="")])
+    with pytest.raises(VisatbError, match="1 of 2 records"):
+        write_split(folder / "out.parquet", SplitFiles("t", "train", [file], folder / "images"))
+    assert sorted(path.name for path in folder.iterdir()) == ["images", "train.json"]

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class SplitFiles:
         metrics: the task's metrics; with IoU or mean_IoU every answer must be a box.
         task_field: what the records' ``task`` says, where one file holds several tasks. The others' are passed over.
         other_fields: what it may say of other tasks; anything else is an unknown task.
+        number_ids: give an id that was there before the ending ``-2``, ``-3``, ... instead of refusing its record.
     """
 
     task: str
@@ -55,6 +56,7 @@ class SplitFiles:
     metrics: Sequence[str] = ()
     task_field: str | None = None
     other_fields: Collection[str] = ()
+    number_ids: bool = False
 
 
 def read_split(
@@ -113,13 +115,22 @@ def _good_row(place: str, record: Any, checks: "_Checks", ids: set[str], report:
     report.records += 1
     try:
         row = checks.checked(record)
-        if row["id"] in ids:
-            raise BadRecordError("duplicate id", f"the id '{row['id']}' is there before; make ids unique")
+        row["id"] = _unused(row["id"], ids, checks.wanted.number_ids)
     except BadRecordError as error:
         report.note(place, error)
         return None
     ids.add(row["id"])
     return row
+
+
+def _unused(name: str, ids: set[str], may_number: bool) -> str:
+    if name not in ids:
+        return name
+    if not may_number:
+        raise BadRecordError(
+            "duplicate id", f"the id '{name}' is there before; make ids unique, or have them numbered (duplicate_ids)"
+        )
+    return next(other for number in count(2) if (other := f"{name}-{number}") not in ids)
 
 
 def _placed_records(wanted: SplitFiles) -> Iterator[tuple[str, Any]]:
