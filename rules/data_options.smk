@@ -6,7 +6,7 @@ SOURCES = EXPERIMENT.sources
 def source_options(wildcards):
     return options(
         task=wildcards.task,
-        source=SOURCES[wildcards.task].model_dump_json(exclude={"files"}, exclude_defaults=True),
+        source=SOURCES[wildcards.task].model_dump_json(exclude_defaults=True),
         task_field=EXPERIMENT.settings(wildcards.task).task_field,
         other_fields=EXPERIMENT.other_fields(wildcards.task),
         tolerated=EXPERIMENT.config.on_bad_records,

@@ -1,0 +1,136 @@
+"""How much memory and time a training set of more than a million samples takes, from its annotations to its first batch.
+
+python benchmarks/scale.py --records 1200000 --images 2000 --output benchmarks/results/scale.json
+
+One file of synthetic LLaVA records is written; check_data and build_mixture then run as the workflow runs them, and a
+process of its own opens the mixture as a training does and reads rows at random. Peaks are of each process alone, with
+its children where it has some (check_data).
+"""
+
+import argparse
+import json
+import os
+import platform
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = ROOT / "workflow_scripts"
+WORDS = "the of a in to and on it is with cup plate left red table small image color large near".split()
+OPEN = """
+import resource, sys, time
+import numpy as np
+from visatb.training.fit import MixtureDataset
+from visatb.data.mixtures import read_mixture
+before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+table = read_mixture(sys.argv[1])
+tasks = table["task"].unique().to_pylist()
+dataset = MixtureDataset(table)
+opened = time.perf_counter() - started
+rows = np.random.default_rng(0).integers(0, len(dataset), 10_000)
+started = time.perf_counter()
+for row in rows:
+    dataset[int(row)]
+read = time.perf_counter() - started
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(len(dataset), opened, read / len(rows), (after - before) / 1024, after / 1024)
+"""
+
+
+def write_corpus(folder: Path, records: int, images: int, draw: random.Random) -> Path:
+    """Write images and a JSON list of records of three exchanges, and return its path."""
+    (folder / "images").mkdir()
+    for number in range(images):
+        Image.effect_noise((336, 252), 40).convert("RGB").save(folder / "images" / f"{number}.jpg", quality=85)
+    path = folder / "train.json"
+    with path.open("w", encoding="utf-8") as stream:
+        for number in range(records):
+            stream.write("[\n" if number == 0 else ",\n")
+            stream.write(json.dumps(_record(number, number % images, draw)))
+        stream.write("\n]\n")
+    return path
+
+
+def _record(number: int, image: int, draw: random.Random) -> dict[str, Any]:
+    turns: list[dict[str, str]] = []
+    for turn in range(3):
+        question = " ".join(draw.choices(WORDS, k=12))
+        turns.append({"from": "human", "value": question if turn else f"<image>\n{question}"})
+        turns.append({"from": "gpt", "value": " ".join(draw.choices(WORDS, k=40))})
+    return {"id": f"sample-{number:09d}", "image": f"{image}.jpg", "conversations": turns}
+
+
+def measured(command: list[str]) -> dict[str, float]:
+    """Run a command; return its seconds and its peak of resident memory in MB, of the process that takes the most."""
+    before = time.perf_counter()
+    process = subprocess.Popen([sys.executable, *command], env=os.environ | {"PYTHONPATH": str(ROOT)})
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"error: {command[0]} failed")
+    return {"seconds": round(time.perf_counter() - before, 1), "peak_mb": round(usage.ru_maxrss / 1024)}
+
+
+def stages(folder: Path, records: int, images: int, processes: int) -> dict[str, Any]:
+    """Run every stage and return its figures."""
+    corpus = write_corpus(folder, records, images, random.Random(0))
+    task = folder / "records" / "big"
+    task.mkdir(parents=True)
+    check = [str(SCRIPTS / "check_data.py"), "--task", "big", "--split", "train", "--files", str(corpus)]
+    check += ["--image-folder", str(folder / "images"), "--processes", str(processes)]
+    check += ["--output", str(task / "train.parquet"), "--report", str(task / "report.json")]
+    build = [str(SCRIPTS / "build_mixture.py"), "--records", str(folder / "records"), "--seed", "0"]
+    build += ["--rate", "mini=0.03125", "large=1", "train=1", "--subset"]
+    found: dict[str, Any] = {"annotations_mb": round(corpus.stat().st_size / 2**20)}
+    found["check_data"] = measured(check)
+    found["build_mixture"] = measured([*build, "big=train", "--output", str(folder / "train.arrow")])
+    found["build_mixture_mini"] = measured([*build, "big=mini", "--output", str(folder / "mini.arrow")])
+    found["mixture_mb"] = round((folder / "train.arrow").stat().st_size / 2**20)
+    line = subprocess.run(
+        [sys.executable, "-c", OPEN, str(folder / "train.arrow")],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    found["training_dataset"] = {
+        "rows": int(line[0]),
+        "open_seconds": round(float(line[1]), 3),
+        "row_ms": round(1000 * float(line[2]), 3),
+        "added_mb_with_pages_read": round(float(line[3])),
+        "peak_mb_with_torch": round(float(line[4])),
+    }
+    return found
+
+
+def main() -> None:
+    """Measure and print; write the figures if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=int, default=1_200_000)
+    parser.add_argument("--images", type=int, default=2000, help="images that the records share")
+    parser.add_argument("--processes", type=int, default=2, help="that look at images")
+    parser.add_argument("--output", help="JSON file for the figures")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        result = {
+            "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+            "records": arguments.records,
+            "images": arguments.images,
+            "processes": arguments.processes,
+            **stages(Path(folder), arguments.records, arguments.images, arguments.processes),
+            "own_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        }
+    print(json.dumps(result, indent=2))
+    if arguments.output:
+        Path(arguments.output).write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
