@@ -1,10 +1,10 @@
-"""How much memory and time a training set of more than a million samples takes, from its annotations to its first batch.
+"""How much memory and time a million samples and more take, from their annotations to a training's first batch.
 
 python benchmarks/scale.py --records 1200000 --images 2000 --output benchmarks/results/scale.json
 
 One file of synthetic LLaVA records is written; check_data and build_mixture then run as the workflow runs them, and a
-process of its own opens the mixture as a training does and reads rows at random. Peaks are of each process alone, with
-its children where it has some (check_data).
+process of its own opens the mixture as a training does and reads rows at random. A peak is the resident memory of the
+largest process of a stage.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "workflow_scripts"
-WORDS = "the of a in to and on it is with cup plate left red table small image color large near".split()
+WORDS = "the of a in to and on it is with cup plate left red table small image color large near".split()  # noqa: SIM905
 OPEN = """
 import resource, sys, time
 import numpy as np

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from visatb.config_sources import SPLITS, SourceConfig, SplitFiles, each_split
 from visatb.config_types import (

@@ -76,6 +76,22 @@ tasks:
     metrics: CIDEr
 ```
 
+Instead of `data`, a task may have a `source`: a data set as it is published, and how its splits are made of it.
+[data/README.md](../data/README.md) tells of formats and steps; the paper's experiments in
+[`experiments/`](experiments) use all of them:
+
+```yaml
+tasks:
+  GQA:
+    source:
+      files: gqa/{split}.json  # one question a record
+      merge_images: true       # those on one image become one conversation, in train
+      samples: {val: 20000}
+      instruction: Answer the question using a single word or phrase.
+    image_folder: images
+    metrics: EM
+```
+
 Answers without one right wording can be graded by another model, behind any OpenAI-compatible endpoint:
 
 ```yaml
@@ -107,8 +123,10 @@ def reference() -> str:
     return "\n\n".join([INTRODUCTION.rstrip(), *experiment, *model]) + "\n"
 
 
-def _sections(schema: type[BaseModel], path: str) -> Iterator[str]:
-    """Yield the heading, docstring and table of a section, then those of the sections within it."""
+def _sections(schema: type[BaseModel], path: str, told: set[type[BaseModel]] | None = None) -> Iterator[str]:
+    """Yield the heading, docstring and table of a section, then those of the sections within it, each section once."""
+    told = set() if told is None else told
+    told.add(schema)
     if path:
         yield f"### `{path}`"
         yield " ".join((schema.__doc__ or "").split())
@@ -124,7 +142,8 @@ def _sections(schema: type[BaseModel], path: str) -> Iterator[str]:
             inner = f"{path}.{key}".lstrip(".") + (".<name>" if is_named else "")
             paths.setdefault(section, []).append(inner)
     for section, places in paths.items():
-        yield from _sections(section, "`, `".join(places))
+        if section not in told:
+            yield from _sections(section, "`, `".join(places), told)
 
 
 def _keys(schema: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
@@ -173,7 +192,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**needed**"
     value = field.get_default(call_default_factory=True, validated_data={})
-    if value is PydanticUndefined or value is None or value in ({}, []):
+    if value is PydanticUndefined or value is None or value in ({}, [], ""):
         return ""
     if isinstance(value, BaseModel):
         return "see below"

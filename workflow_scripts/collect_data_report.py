@@ -21,6 +21,7 @@ def main() -> None:
             "task": report["task"],
             "split": report["split"],
             "records": report["records"],
+            "of_other_tasks": report["of_other_tasks"],
             "left_out": sum(report["bad"].values()),
             "reasons": ", ".join(f"{kind}: {count}" for kind, count in report["bad"].items()),
         }

@@ -55,7 +55,41 @@ def given(**weights: Any) -> Mutation:
 
 ALPHA = "balancing/alpha"
 GROUPS = "groups"
+VQA_SOURCE = "tasks/vqa/source"
+
+
+def source(**keys: Any) -> Mutation:
+    return both(take("tasks/vqa/data"), put(VQA_SOURCE, {"files": "vqa/{split}.json", **keys}))
+
+
+TRAIN = {"train": "a.json"}
 MISTAKES: dict[str, tuple[Mutation, list[str]]] = {
+    "no data": (take("tasks/vqa/data"), ["tasks.vqa.data", "missing", "source"]),
+    "data and source": (put(VQA_SOURCE, {"files": "{split}.json"}), ["tasks.vqa.source", "take one of the two away"]),
+    "source without val": (source(files=TRAIN), ["tasks.vqa.source.files", "val and test are needed", "hold_out"]),
+    "unknown step": (source(merge_image=True), ["tasks.vqa.source.merge_image", "did you mean 'merge_images'"]),
+    "unknown format": (source(format="m3i"), ["tasks.vqa.source.format", "did you mean 'm3it'"]),
+    "held out although there": (
+        source(hold_out={"val": 2, "test": 2}),
+        ["tasks.vqa.source.hold_out", "take files.val, files.test"],
+    ),
+    "nothing to halve": (source(files=TRAIN, halve_val=True), ["tasks.vqa.source.halve_val", "name files.val"]),
+    "refcoco asks nothing": (source(format="refcoco"), ["tasks.vqa.source.ask", "caption or box"]),
+    "tokens of what": (source(max_tokens=9), ["tasks.vqa.source.max_tokens", "tokenizer"]),
+    "no samples at all": (source(samples={"train": 0}), ["tasks.vqa.source.samples.train", "at least 1"]),
+    "words of another format": (source(blocked_words=["x"]), ["tasks.vqa.source.blocked_words", "sharegpt"]),
+    "image folder of m3it": (source(format="m3it"), ["tasks.vqa.image_folder", "take image_folder away"]),
+    "fixed task with val": (
+        put("fixed_tasks", {"chat": {"source": {"files": "chat/{split}.json"}}}),
+        ["fixed_tasks.chat.source", "train split alone"],
+    ),
+    "train is val": (
+        both(
+            put("tasks/vqa/data", {"train": "a.json", "val": "a.json", "test": "b.json"}),
+            put("tasks/vqa/task_field", "v"),
+        ),
+        ["tasks.vqa.data", "a.json", "2 splits"],
+    ),
     "own data under corpus": (
         both(put("tasks/mine", task("mine")), put("corpus", {"samples": {"train": 9, "val": 9, "test": 9}})),
         ["corpus: has no task 'mine'", "only caption, vqa, gqa", "take corpus away"],
