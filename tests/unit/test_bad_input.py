@@ -64,7 +64,6 @@ def source(**keys: Any) -> Mutation:
 
 TRAIN = {"train": "a.json"}
 MISTAKES: dict[str, tuple[Mutation, list[str]]] = {
-    "no data": (take("tasks/vqa/data"), ["tasks.vqa.data", "missing", "source"]),
     "data and source": (put(VQA_SOURCE, {"files": "{split}.json"}), ["tasks.vqa.source", "take one of the two away"]),
     "source without val": (source(files=TRAIN), ["tasks.vqa.source.files", "val and test are needed", "hold_out"]),
     "unknown step": (source(merge_image=True), ["tasks.vqa.source.merge_image", "did you mean 'merge_images'"]),

@@ -65,7 +65,7 @@ def test_the_examples_of_the_reference_are_good_configs(monkeypatch: pytest.Monk
         (tmp_path / "config" / part).symlink_to(README.parent / part)
     (tmp_path / "llava.yaml").write_text("name: llava\nfamily: llava\ncheckpoint: models/llava\n")
     monkeypatch.chdir(tmp_path)
-    extending, own, judged = (block.split("```")[0] for block in reference().split("```yaml\n")[1:])
+    extending, own, published, judged = (block.split("```")[0] for block in reference().split("```yaml\n")[1:])
     experiment = Experiment.from_values(yaml.safe_load(extending))
     assert "chart" not in experiment.tasks
     assert experiment.config.training.epochs == 2
@@ -73,3 +73,8 @@ def test_the_examples_of_the_reference_are_good_configs(monkeypatch: pytest.Monk
     assert experiment.files("GQA", "val") == ["/data/mine/gqa/val.json"]
     values = merge(yaml.safe_load(own), yaml.safe_load(judged)) | {"model": "llava.yaml"}
     assert Experiment.from_values(values).judged_tasks == ["chat"]
+    values = yaml.safe_load(own) | {"model": "llava.yaml"}
+    values["tasks"] |= yaml.safe_load(published)["tasks"]
+    experiment = Experiment.from_values(values)
+    assert experiment.files("GQA", "val") == ["/data/mine/prepared/GQA/val.jsonl"]
+    assert experiment.source_files("GQA")["val"] == ["/data/mine/gqa/val.json"]

@@ -104,6 +104,7 @@ def words_tokenizer(folder: Path) -> None:
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]").save_pretrained(folder)
 
 
+@pytest.mark.slow
 def test_the_public_data_sets_become_the_academic_benchmark(tmp_path: Path):
     place(tmp_path, "academic-from-sources")
     words_tokenizer(tmp_path / "words")
@@ -148,6 +149,7 @@ fixed_tasks:
     assert len(mixture(tmp_path, "academic-from-sources", "mini")) < len(rows) / 7
 
 
+@pytest.mark.slow
 def test_m3it_from_parquet_to_mixtures(tmp_path: Path):
     place(tmp_path, "m3it")
     make(tmp_path, "m3it", ["mini", "plus-Captioning"])
