@@ -2,7 +2,7 @@
 
 import argparse
 
-from visatb.data.records import SplitFiles, write_split
+from visatb.data.records import WantedSplit, write_split
 from visatb.errors import friendly_exit
 from visatb.files import write_json
 
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--output", required=True, help="records, Parquet")
     parser.add_argument("--report", required=True, help="what was found, JSON")
     arguments = parser.parse_args()
-    wanted = SplitFiles(
+    wanted = WantedSplit(
         task=arguments.task,
         split=arguments.split,
         files=arguments.files,

@@ -125,7 +125,11 @@ def test_the_image_mark_goes_before_the_first_question():
         {"from": "gpt", "value": ["a cup", "cup"]},
     ]
     with pytest.raises(BadRecordError, match="ends with a human turn"):
-        from_record({"id": 3, "conversations": turns[:1]}, several=False)
+        from_record({"id": 3, "image": "x.jpg", "conversations": turns[:1]}, several=False)
+    with pytest.raises(BadRecordError, match="says <image> but names no image"):
+        from_record({"id": 3, "conversations": turns}, several=True)
+    with pytest.raises(BadRecordError, match="'image' is a list"):
+        from_record({"id": 3, "image": ["x.jpg"], "conversations": turns}, several=True)
 
 
 def test_instructions_are_put_once():

@@ -5,12 +5,12 @@ from unittest import mock
 import pyarrow.parquet as pq
 import pytest
 from data_examples import picture, record, write_list
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
 from visatb.data.json_records import placed_records
-from visatb.data.records import RECORD_SCHEMA, SplitFiles, read_split, write_split
+from visatb.data.records import RECORD_SCHEMA, WantedSplit, read_split, write_split
 from visatb.errors import VisatbError
 
 
@@ -131,6 +131,7 @@ values = st.recursive(
 
 
 @given(st.lists(values, max_size=6), st.integers(1, 40), st.booleans(), st.sampled_from([None, 1]))
+@example([0.5, -1e-7, "x"], 1, True, None)  # a number goes on where the window ends
 def test_a_list_reads_alike_through_any_window(
     tmp_path_factory: pytest.TempPathFactory, records: list, window: int, plain: bool, indent: int | None
 ):
@@ -187,14 +188,15 @@ def test_ids_are_numbered_if_wanted(folder: Path):
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_photo_cut_off_is_found(folder: Path, processes: int):
+def test_a_photo_cut_off_is_found(folder: Path, processes: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("visatb.data.images.MANY", 2)
     photo = Image.effect_noise((400, 300), 60).convert("RGB")
     photo.save(folder / "images" / "whole.jpg")
     data = (folder / "images" / "whole.jpg").read_bytes()
     (folder / "images" / "cut.jpg").write_bytes(data[: int(len(data) * 0.9)])
     names = ["whole.jpg", "cut.jpg", "a.png", "cut.jpg"]
     file = write_list(folder / "train.json", [record(n, image=name) for n, name in enumerate(names)])
-    wanted = SplitFiles("t", "train", [file], folder / "images")
+    wanted = WantedSplit("t", "train", [file], folder / "images")
     report = write_split(folder / "out.parquet", wanted, tolerated=0.5, processes=processes)
     assert report.bad == {"unreadable image": 2}
     assert pq.read_table(folder / "out.parquet")["id"].to_pylist() == ["0", "2"]
@@ -203,5 +205,5 @@ def test_a_photo_cut_off_is_found(folder: Path, processes: int):
 def test_a_refused_split_leaves_no_file(folder: Path):
     file = write_list(folder / "train.json", [record(1), record(2, answer="")])
     with pytest.raises(VisatbError, match="1 of 2 records"):
-        write_split(folder / "out.parquet", SplitFiles("t", "train", [file], folder / "images"))
+        write_split(folder / "out.parquet", WantedSplit("t", "train", [file], folder / "images"))
     assert sorted(path.name for path in folder.iterdir()) == ["images", "train.json"]

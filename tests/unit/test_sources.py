@@ -85,6 +85,7 @@ BROKEN: dict[str, tuple[Record, str]] = {
     "two images": (m3it() | {"image_base64_str": [picture("red")] * 2}, "holds 2 images, expected one"),
     "image missing": ({k: v for k, v in m3it().items() if k != "image_base64_str"}, "is missing"),
     "empty answer": (m3it(outputs="  "), "'outputs' is empty"),
+    "half a character": (m3it(outputs="smile \ud83d"), "holds half a character"),
     "a list for an answer": (m3it() | {"outputs": ["a"]}, "'outputs' is a list"),
 }
 
@@ -215,6 +216,21 @@ def test_a_pickle_that_calls_code_is_refused(tmp_path: Path, monkeypatch: pytest
     assert not Path("harm").exists()
 
 
+def test_references_without_their_boxes_are_told(tmp_path: Path):
+    refs = refer_folder(tmp_path / "refcoco")
+    found = json.loads((refs.parent / "instances.json").read_text())
+    (refs.parent / "instances.json").write_text(json.dumps(found | {"annotations": found["annotations"][1:]}))
+    with pytest.raises(VisatbError, match=r"1 of 1 records .*box: 1") as error:
+        prepared(source(format="refcoco", ask="box"), origin(tmp_path, {"train": [refs]}))
+    assert "reference 1: the reference 1 has no box" in str(error.value)
+    (refs.parent / "instances.json").write_text("{}")
+    with pytest.raises(VisatbError, match=r"instances\.json: expected images and annotations"):
+        prepared(source(format="refcoco", ask="box"), origin(tmp_path, {"train": [refs]}))
+    refs.write_bytes(b"no pickle")
+    with pytest.raises(VisatbError, match="cannot be read as a list of references"):
+        prepared(source(format="refcoco", ask="box"), origin(tmp_path, {"train": [refs]}))
+
+
 def test_an_unknown_part_of_refcoco_is_told(tmp_path: Path):
     refs = refer_folder(tmp_path / "refcoco")
     wanted = source(format="refcoco", ask="box", parts={"train": "trein"})
@@ -314,7 +330,8 @@ def test_a_task_takes_its_records_out_of_a_file_of_several(tmp_path: Path):
         prepared(source(), origin(tmp_path, {"train": [path]}, task_field="A", other_fields=["B"]))
 
 
-def test_images_of_m3it_pass_the_check(tmp_path: Path):
+def test_images_of_m3it_pass_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("visatb.data.images.MANY", 2)
     path = lines(tmp_path / "train.jsonl", [m3it("red", format="PNG"), m3it("blue")])
     splits, _ = prepared(source(format="m3it"), origin(tmp_path, {"train": [path]}))
     with Images(tmp_path / "images", processes=2) as images:

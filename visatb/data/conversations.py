@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, chain, pairwise
 from typing import Any, TypeVar
 
+from visatb.data.bad_records import BadRecordError, kind_of
 from visatb.data.mixtures import subset_rows
-from visatb.data.records import checked_id, checked_turns
+from visatb.data.records import checked_id, checked_turns, encodable
 from visatb.errors import VisatbError
 
 Item = TypeVar("Item")
@@ -43,9 +44,14 @@ def from_record(record: dict[str, Any], several: bool) -> Conversation:
     """
     turns, truths = checked_turns(record.get("conversations"), several)
     texts = [turn["value"] for turn in turns]
+    image = record.get("image") or None
+    if not isinstance(image, str | None):
+        raise BadRecordError("image", f"'image' is {kind_of(image)}, expected the path of one image")
+    if image is None and any("<image>" in text for text in texts):
+        raise BadRecordError("no image", "says <image> but names no image; add 'image' or take <image> away")
     questions = [MARK.sub("", text).strip() for text in texts[::2]]
     exchanges = tuple(zip(questions, texts[1::2], strict=True))
-    return Conversation(checked_id(record), record.get("image") or None, exchanges, tuple(truths))
+    return Conversation(checked_id(record), image and encodable(image), exchanges, tuple(truths))
 
 
 def as_record(conversation: Conversation) -> dict[str, Any]:

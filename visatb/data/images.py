@@ -13,6 +13,12 @@ from PIL import Image
 
 from visatb.data.bad_records import BadRecordError, kind_of
 
+MANY = 256
+"""New images for which it pays to start processes."""
+
+CHUNK = 32
+"""Images that a process takes at a time."""
+
 Mistake = tuple[str, str]
 """(kind, detail) of a `BadRecordError`"""
 
@@ -22,10 +28,9 @@ class Images(AbstractContextManager["Images"]):
 
     def __init__(self, folder: str | Path, processes: int = 1) -> None:
         self._folder = str(folder)
+        self._processes = processes
         self._looked_at: dict[str, Mistake | None] = {}
         self._pool: Executor | None = None
-        if processes > 1:
-            self._pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -37,7 +42,9 @@ class Images(AbstractContextManager["Images"]):
         """Look at those images of ``names`` that were not looked at before, side by side."""
         new = [name for name in dict.fromkeys(n for n in names if isinstance(n, str)) if name not in self._looked_at]
         look = partial(_mistake, self._folder)
-        found = map(look, new) if self._pool is None else self._pool.map(look, new, chunksize=64)
+        if self._pool is None and self._processes > 1 and len(new) >= MANY:
+            self._pool = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"))
+        found = map(look, new) if self._pool is None else self._pool.map(look, new, chunksize=CHUNK)
         self._looked_at.update(zip(new, found, strict=True))
 
     def path(self, name: object) -> str:

@@ -14,6 +14,7 @@ BLANKS = " \t\r\n"
 WINDOW = 2**20
 """Bytes that are read at a time."""
 
+_AFTER_VALUE = tuple(f"{BLANKS},]")
 _BLANKS = re.compile(f"[{BLANKS}]*")
 _NO_UTF8 = "not UTF-8 text ({}); save the file as UTF-8"
 
@@ -110,7 +111,8 @@ class _Window:
                 if not self._more():
                     raise self.error(error) from error
                 continue
-            if end < len(self.text) or not self._more():  # a number that ends the window may go on behind it
+            # A number at the window's end may go on behind it: 0 can become 0.5.
+            if self.text[end : end + 1] in _AFTER_VALUE or not self._more():
                 self.at = end
                 return value
 

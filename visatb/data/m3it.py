@@ -15,6 +15,7 @@ from PIL import Image
 from visatb.data.bad_records import BadRecordError, kind_of
 from visatb.data.conversations import Conversation
 from visatb.data.json_records import placed_records
+from visatb.data.records import encodable
 from visatb.errors import VisatbError
 from visatb.files import atomic_path
 
@@ -49,6 +50,7 @@ def m3it_conversation(record: Any, name: str, images: Path) -> Conversation:
     for key, text in texts.items():
         if not isinstance(text, str):
             raise BadRecordError("turn value", f"'{key}' is {kind_of(text)}, expected text")
+        encodable(text)
     question = "\n".join(filter(None, (texts["instruction"].strip(), texts["inputs"].strip())))
     answer = texts["outputs"].strip()
     if not question or not answer:

@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class SplitFiles:
+class WantedSplit:
     """Where one split of a task is, and what is expected there.
 
     Attributes:
@@ -68,7 +68,7 @@ def read_split(
     metrics: Sequence[str] = (),
     **more: Any,
 ) -> tuple[pa.Table, Report]:
-    """Read and check one split of a task (`SplitFiles`).
+    """Read and check one split of a task (`WantedSplit`).
 
     Returns:
         The good records in `RECORD_SCHEMA` (an ``image`` is a path from the working directory, or null) and the report.
@@ -76,14 +76,14 @@ def read_split(
     Raises:
         VisatbError: a file is missing or no JSON, no record is there, or a larger share than ``tolerated`` is bad.
     """
-    wanted = SplitFiles(task, split, files, image_folder, metrics, **more)
+    wanted = WantedSplit(task, split, files, image_folder, metrics, **more)
     report = Report(task, split)
     batches = list(_good_batches(wanted, report, processes=1))
     report.refuse_if_bad(files, tolerated)
     return pa.Table.from_batches(batches, RECORD_SCHEMA), report
 
 
-def write_split(output: str | Path, wanted: SplitFiles, tolerated: float = 0.0, processes: int = 1) -> Report:
+def write_split(output: str | Path, wanted: WantedSplit, tolerated: float = 0.0, processes: int = 1) -> Report:
     """Check one split of a task and write its good records as Parquet, atomically, holding few of them at a time.
 
     ``processes`` look at the images. Raises `VisatbError` as `read_split` does.
@@ -97,7 +97,7 @@ def write_split(output: str | Path, wanted: SplitFiles, tolerated: float = 0.0, 
     return report
 
 
-def _good_batches(wanted: SplitFiles, report: Report, processes: int) -> Iterator[pa.RecordBatch]:
+def _good_batches(wanted: WantedSplit, report: Report, processes: int) -> Iterator[pa.RecordBatch]:
     ids: set[str] = set()
     with Images(wanted.image_folder, processes) as images:
         checks = _Checks(wanted, images, with_boxes=not set(BOX_METRICS).isdisjoint(wanted.metrics))
@@ -133,7 +133,7 @@ def _unused(name: str, ids: set[str], may_number: bool) -> str:
     return next(other for number in count(2) if (other := f"{name}-{number}") not in ids)
 
 
-def _placed_records(wanted: SplitFiles) -> Iterator[tuple[str, Any]]:
+def _placed_records(wanted: WantedSplit) -> Iterator[tuple[str, Any]]:
     where = f"task '{wanted.task}', split {wanted.split}"
     paths = [Path(file) for file in wanted.files]
     sizes = [os.path.getsize(path) if path.is_file() else 0 for path in paths]
@@ -155,7 +155,7 @@ def _placed_records(wanted: SplitFiles) -> Iterator[tuple[str, Any]]:
 class _Checks:
     """What a record of one task's split must be."""
 
-    wanted: SplitFiles
+    wanted: WantedSplit
     images: Images
     with_boxes: bool
 
@@ -196,7 +196,7 @@ def checked_id(record: Row) -> str:
     name = record.get("id")
     if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
         raise BadRecordError("no id", f"'id' is {kind_of(name)}, expected text or a whole number")
-    return _encodable(str(name))
+    return encodable(str(name))
 
 
 def checked_turns(conversations: Any, several: bool) -> tuple[list[dict[str, str]], list[str]]:
@@ -227,11 +227,12 @@ def _texts(value: Any, number: int, several: bool) -> list[str]:
             raise BadRecordError("turn value", f"the 'value' of turn {number} is {kind_of(text)}, expected text")
         if not text.strip():
             raise BadRecordError("empty turn", f"turn {number} (from {SPEAKERS[1 - number % 2]}) is empty")
-        _encodable(text)
+        encodable(text)
     return texts
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
+    """Return a text as it is, or raise `BadRecordError` if it cannot be written as UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:

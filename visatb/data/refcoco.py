@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from visatb.data.bad_records import BadRecordError
 from visatb.data.conversations import Conversation
+from visatb.data.records import encodable
 from visatb.errors import VisatbError
 from visatb.files import read_json
 
@@ -50,14 +51,18 @@ def refcoco_records(path: Path, part: str) -> Iterator[tuple[str, dict[str, Any]
         VisatbError: a file is missing or broken, or no reference is of this part.
     """
     references = _references(path)
-    instances = read_json(path.with_name("instances.json"))
-    images = {image["id"]: image for image in instances["images"]}
-    boxes = {annotation["id"]: annotation["bbox"] for annotation in instances["annotations"]}
+    instances = path.with_name("instances.json")
+    try:
+        found = read_json(instances)
+        images = {image["id"]: image for image in found["images"]}
+        boxes = {annotation["id"]: annotation["bbox"] for annotation in found["annotations"]}
+    except (KeyError, TypeError) as error:
+        raise VisatbError(f"{instances}: expected images and annotations with ids and boxes ({error!r})") from error
     parts = sorted({str(reference.get("split")) for reference in references})
     if part not in parts:
         raise VisatbError(f"{path}: has no part '{part}'; it has {', '.join(parts)}")
     for number, reference in enumerate(references, start=1):
-        if reference["split"] == part:
+        if reference.get("split") == part:
             image = images.get(reference.get("image_id"), {})
             known = {"width": image.get("width"), "height": image.get("height"), "image": image.get("file_name")}
             yield f"{path}, reference {number}", reference | known | {"bbox": boxes.get(reference.get("ann_id"))}
@@ -93,11 +98,11 @@ def refcoco_conversations(
     """
     name = str(reference.get("ref_id"))
     box, width, height = reference["bbox"], reference["width"], reference["height"]
-    if box is None or not width or not height or not reference["image"]:
-        raise BadRecordError("box", f"the reference {name} has no box or image in instances.json")
-    where = box_text(padded_box(box, width, height), decimals)
+    if not isinstance(box, list) or len(box) != 4 or not width or not height or not reference["image"]:
+        raise BadRecordError("box", f"the reference {name} has no box [x, y, w, h] or image in instances.json")
+    where = box_text(padded_box(tuple(box), width, height), decimals)
     image = prefix + reference["image"]
-    sentences = [sentence["sent"].strip() for sentence in reference.get("sentences", ())]
+    sentences = [encodable(str(sentence.get("sent") or "")).strip() for sentence in reference.get("sentences", ())]
     if not sentences or not all(sentences):
         raise BadRecordError("empty turn", f"the reference {name} has no sentence, or an empty one")
     if ask == "caption" and together:
