@@ -7,7 +7,6 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from visatb.config_sources import SPLITS, SourceConfig, SplitFiles, each_split
 from visatb.config_types import (
-    PARTS,
     FloatFromZero,
     IntFromZero,
     Name,

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from visatb.config import (
     METHODS,
-    PARTS,
     RESERVED_NAMES,
     SPLITS,
     Config,
@@ -21,6 +20,7 @@ from visatb.config import (
     TaskConfig,
 )
 from visatb.config_loading import no_such_file, read_yaml, refuse, resolve_extends, validate_leniently
+from visatb.config_types import PARTS
 from visatb.config_words import Mistake, place
 from visatb.data.demo import DEMO_TASKS
 from visatb.deepspeed_config import deepspeed_mistakes
