@@ -145,3 +145,8 @@ def llava_files(folder: Path, config: str) -> None:
                 picture(folder / "images" / image, n)
                 records.append(record(n, image, f"{task} {n}?", f"answer {n}"))
             write(folder / name, records)
+        if context := settings.get("judge_context"):
+            lines = [
+                json.dumps({"image": f"coco/{k}-{n}.jpg", "caption": "a picture"}) for k in range(3) for n in range(9)
+            ]
+            (folder / context).write_text("\n".join(lines), encoding="utf-8")
