@@ -44,8 +44,9 @@ def jobs(output: str) -> Counter[str]:
     [("academic", 7, 1, 7, 0), ("academic-from-sources", 7, 1, 7, 8), ("m3it", 17, 0, 5, 17), ("chat", 3, 0, 3, 0)],
 )
 def test_the_dry_run_of_an_experiment_of_the_paper(
-    tmp_path: Path, name: str, tasks: int, fixed: int, groups: int, sources: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, tasks: int, fixed: int, groups: int, sources: int
 ):
+    monkeypatch.setenv("OPENAI_API_KEY", "nobody is asked in a dry run")
     found = jobs(run_workflow(place(tmp_path, name), "-n", configfile=config(name)))
     assert found["check_data"] == 3 * tasks + fixed
     assert found["prepare_source"] + found["prepare_fixed_source"] == sources
