@@ -8,6 +8,7 @@ if not workflow.overwrite_configfiles:
 
 
 include: "rules/common.smk"
+include: "rules/resources.smk"
 include: "rules/options.smk"
 include: "rules/data_options.smk"
 
@@ -56,6 +57,7 @@ rule weights:
 
 # Instead of Snakemake's own lock, which outlives a killed Snakemake (`nolock` in the profiles).
 onstart:
+    check_nodes()
     try:
         globals()["HELD"] = hold(EXPERIMENT.folder, f"experiment {EXPERIMENT.name}")
     except VisatbError as mistake:

@@ -47,19 +47,6 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
-def asked_for(resource, of):
-    """A resource of a job as a function of its wildcards; `of` says whose: a run's training, or prediction."""
-    return lambda wildcards: getattr(of(wildcards), resource)
-
-
-def training_resources(wildcards):
-    return EXPERIMENT.resources(wildcards.run)
-
-
-def prediction_resources(wildcards):
-    return EXPERIMENT.config.resources.predict
-
-
 wildcard_constraints:
     run=one_of(EXPERIMENT.runs),
     task=one_of(EXPERIMENT.all_tasks),

@@ -16,11 +16,13 @@ rule predict:
     priority: 35
     conda:
         "../envs/train.yaml"
-    threads: asked_for("cpus", prediction_resources)
+    threads: cpus(prediction_resources)
     resources:
-        gpu=asked_for("gpus", prediction_resources),
-        mem_mb=asked_for("mem_mb", prediction_resources),
-        runtime=asked_for("runtime", prediction_resources),
+        cpus_per_task=cpus(prediction_resources),
+        mem_mb=growing("mem_mb", prediction_resources),
+        runtime=growing("runtime", prediction_resources),
+        gpu=placed("gpu", prediction_resources),
+        gpu_model=placed("gpu_model", prediction_resources),
     params:
         options=prediction_options,
         records=EXPERIMENT.folder / "records",

@@ -68,14 +68,29 @@ def machine_options(wildcards):
 
 def launcher(wildcards):
     """Several processes, one a GPU, are started by torchrun, and so is DeepSpeed; one process alone as it is."""
-    gpus = training_resources(wildcards).gpus
-    if gpus <= 1 and not EXPERIMENT.config.training.deepspeed:
-        return ""
-    return f"-m torch.distributed.run --standalone --nproc-per-node {max(1, gpus)} --"
+    wanted = training_resources(wildcards)
+    if wanted.nodes > 1:
+        return f"{on_every_node(wanted)} --nproc-per-node {max(1, wanted.gpus)} --"
+    if wanted.gpus > 1 or EXPERIMENT.config.training.deepspeed:
+        return f"$MODEL_PYTHON -m torch.distributed.run --standalone --nproc-per-node {max(1, wanted.gpus)} --"
+    return "$MODEL_PYTHON"
+
+
+def on_every_node(wanted):
+    """The batch script runs on the first node, where the others find it at a port made of the job's number.
+
+    USR1 reaches all processes of a step; see resources.smk for why torchrun must ignore it.
+    """
+    return (
+        f"srun --nodes={wanted.nodes} --ntasks={wanted.nodes} --ntasks-per-node=1 --cpus-per-task={wanted.cpus}"
+        ' sh -c \'trap "" USR1; exec "$@"\' torchrun $MODEL_PYTHON -m torch.distributed.run'
+        f" --nnodes {wanted.nodes} --rdzv-backend c10d --rdzv-id ${{SLURM_JOB_ID:?several nodes need Slurm}}"
+        " --rdzv-endpoint $(hostname):$((20000 + SLURM_JOB_ID % 10000))"
+    )
 
 
 def prediction_options(wildcards):
-    settings, wanted = EXPERIMENT.config.evaluation, EXPERIMENT.config.resources.predict
+    settings, wanted = EXPERIMENT.config.evaluation, prediction_resources(wildcards)
     tasks = EXPERIMENT.runs[wildcards.run].evaluates[wildcards.split]
     return options(
         run=wildcards.run,

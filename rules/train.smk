@@ -66,11 +66,19 @@ rule train:
     priority: 20
     conda:
         "../envs/train.yaml"
-    threads: asked_for("cpus", training_resources)
+    threads: cpus(training_resources)
     resources:
-        gpu=asked_for("gpus", training_resources),
-        mem_mb=asked_for("mem_mb", training_resources),
-        runtime=asked_for("runtime", training_resources),
+        # Not `threads`, which Snakemake cuts to the number of cores of the machine that it runs on.
+        cpus_per_task=cpus(training_resources),
+        mem_mb=growing("mem_mb", training_resources),
+        runtime=growing("runtime", training_resources),
+        gpu=placed("gpu", training_resources),
+        gpu_model=placed("gpu_model", training_resources),
+        mpi=placed("mpi", training_resources),
+        nodes=placed("nodes", training_resources),
+        tasks=placed("tasks", training_resources),
+        tasks_per_gpu=placed("tasks_per_gpu", training_resources),
+        gres=placed("gres", training_resources),
     params:
         launcher=launcher,
         folder=subpath(output.model, parent=True),
@@ -78,7 +86,7 @@ rule train:
         machine=machine_options,
         weights=lambda w, input: (f"--weights {shlex.quote(input.weights)}" if input.weights else ""),
     shell:
-        "VISATB_PROGRESS_FD=3 $MODEL_PYTHON {params.launcher} $SCRIPTS/train.py {params.options} {params.machine}"
+        "VISATB_PROGRESS_FD=3 {params.launcher} $SCRIPTS/train.py {params.options} {params.machine}"
         " --threads {threads} --mixture {input.mixture:q} {params.weights}"
         " --folder {params.folder:q} --output {output.model:q} 3>&2 > {log:q} 2>&1"
 

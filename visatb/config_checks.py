@@ -15,6 +15,7 @@ from visatb.config import (
     SPLITS,
     Config,
     FixedTaskConfig,
+    JobResources,
     ModelConfig,
     SourceConfig,
     TaskConfig,
@@ -104,6 +105,7 @@ def _cross_mistakes(config: Config) -> list[str]:
         _methods,
         _given_weights,
         _batches,
+        _limits,
         _split_files,
         _data_or_source,
         _deepspeed,
@@ -255,15 +257,23 @@ def _given_weights(config: Config) -> Iterator[str]:
 def _batches(config: Config) -> Iterator[str]:
     training = config.training
     kinds: dict[int, list[str]] = {}
-    for kind in ("preparation", "final"):
+    for kind in ("mini", "plus", "single", "final"):
         wanted = getattr(config.resources, kind)
-        kinds.setdefault(max(1, wanted.gpus), []).append(f"resources.{kind}")
+        kinds.setdefault(max(1, wanted.gpus) * wanted.nodes, []).append(f"resources.{kind}")
     for devices, named in kinds.items():
         if training.global_batch_size % (training.micro_batch_size * devices):
             yield (
                 f"training.global_batch_size: {training.global_batch_size} is no multiple of micro_batch_size "
                 f"({training.micro_batch_size}) x {devices} device(s) of {' and '.join(named)}; change one of them"
             )
+
+
+def _limits(config: Config) -> Iterator[str]:
+    for kind, wanted in config.resources:
+        for limited in ("mem_mb", "runtime") if isinstance(wanted, JobResources) else ():
+            value, limit = getattr(wanted, limited), getattr(config.resources, f"max_{limited}")
+            if limit is not None and value > limit:
+                yield f"resources.{kind}.{limited}: {value} is above resources.max_{limited} ({limit})"
 
 
 def _split_files(config: Config) -> Iterator[str]:

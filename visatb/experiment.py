@@ -6,7 +6,7 @@ from functools import cached_property
 from glob import glob
 from pathlib import Path
 
-from visatb.config import SPLITS, Config, FixedTaskConfig, JobResources, ModelConfig, SourceConfig, TaskConfig
+from visatb.config import SPLITS, Config, FixedTaskConfig, ModelConfig, SourceConfig, TaskConfig, TrainingResources
 from visatb.config_checks import checked_configs
 from visatb.evaluation.metric_names import BOX_METRICS, JUDGED_METRICS
 
@@ -234,7 +234,14 @@ class Experiment:
         """Return every (run, split, task) that is predicted and scored on ``split``."""
         return [(run.name, split, task) for run in self.runs.values() for task in run.evaluates.get(split, ())]
 
-    def resources(self, run: str) -> JobResources:
+    def resources(self, run: str) -> TrainingResources:
         """Return what the training of ``run`` asks for."""
         wanted = self.config.resources
-        return wanted.preparation if self.runs[run].is_preparation else wanted.final
+        by_kind = {
+            "mini": wanted.mini,
+            "mini-only": wanted.mini,
+            "plus": wanted.plus,
+            "large-only": wanted.plus,
+            "single": wanted.single,
+        }
+        return by_kind.get(self.runs[run].kind, wanted.final)

@@ -1,0 +1,67 @@
+# What jobs ask a scheduler for, and how they hear of the end of their time.
+
+import signal
+
+# Slurm sends USR1 to every process of a job some time before its limit. Training programs catch it and save; Snakemake,
+# bash and torchrun above them, which it would kill, inherit that it is ignored. A --signal in slurm_extra goes first.
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+os.environ.setdefault("SBATCH_SIGNAL", "USR1@120")
+# At SIGTERM, bash waits until the program under it has saved and left.
+shell.prefix("trap : TERM; ")
+
+LIMITS = EXPERIMENT.config.resources
+
+
+def training_resources(wildcards):
+    return EXPERIMENT.resources(wildcards.run)
+
+
+def prediction_resources(wildcards):
+    return LIMITS.predict
+
+
+def cpus(of):
+    return lambda wildcards: of(wildcards).cpus
+
+
+def growing(resource, of):
+    """Memory or time of a job: more with every attempt, up to the limit in the config."""
+
+    def amount(wildcards, attempt):
+        wanted, limit = getattr(of(wildcards), resource), getattr(LIMITS, f"max_{resource}")
+        return min(attempt * wanted, limit or attempt * wanted)
+
+    return amount
+
+
+def placed(name, of):
+    """A resource that says where a job runs; None where it has nothing to say."""
+    return lambda wildcards: placement(of(wildcards)).get(name)
+
+
+def placement(wanted):
+    """Nodes and GPUs in the words of Snakemake's Slurm executor, to which the very presence of `mpi` has a meaning.
+
+    Its `gpu` counts the GPUs of a job, which Slurm may spread unevenly; over several nodes, `gres` counts a node's.
+    """
+    nodes, kind = getattr(wanted, "nodes", 1), LIMITS.gpu_type
+    if nodes == 1:
+        return {"gpu": wanted.gpus, "gpu_model": kind if wanted.gpus else None}
+    gres = ":".join(filter(None, ("gpu", kind, str(wanted.gpus))))
+    return {
+        "mpi": "srun",
+        "nodes": nodes,
+        "tasks": nodes,
+        "tasks_per_gpu": 0,
+        "gres": gres if wanted.gpus else None,
+    }
+
+
+def check_nodes():
+    """Jobs of several nodes are started by srun; refuse them before anything runs where there is none."""
+    kinds = [kind for kind in ("mini", "plus", "single", "final") if getattr(LIMITS, kind).nodes > 1]
+    if kinds and workflow.local_exec:
+        raise WorkflowError(
+            f"resources.{kinds[0]}.nodes is {getattr(LIMITS, kinds[0]).nodes}, and jobs of several nodes need Slurm: "
+            "use snakemake --profile slurm, or set nodes: 1"
+        )
