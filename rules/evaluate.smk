@@ -21,6 +21,7 @@ rule predict:
         cpus_per_task=cpus(prediction_resources),
         mem_mb=growing("mem_mb", prediction_resources),
         runtime=growing("runtime", prediction_resources),
+        nodes=placed("nodes", prediction_resources),
         gpu=placed("gpu", prediction_resources),
         gpu_model=placed("gpu_model", prediction_resources),
     params:

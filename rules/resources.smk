@@ -42,11 +42,12 @@ def placed(name, of):
 def placement(wanted):
     """Nodes and GPUs in the words of Snakemake's Slurm executor, to which the very presence of `mpi` has a meaning.
 
-    Its `gpu` counts the GPUs of a job, which Slurm may spread unevenly; over several nodes, `gres` counts a node's.
+    Its `gpu` counts the GPUs of a job: without `nodes`, Slurm may take them from several; over several, `gres` counts a
+    node's, for Slurm would spread a sum unevenly.
     """
     nodes, kind = getattr(wanted, "nodes", 1), LIMITS.gpu_type
     if nodes == 1:
-        return {"gpu": wanted.gpus, "gpu_model": kind if wanted.gpus else None}
+        return {"nodes": 1, "gpu": wanted.gpus, "gpu_model": kind if wanted.gpus else None}
     gres = ":".join(filter(None, ("gpu", kind, str(wanted.gpus))))
     return {
         "mpi": "srun",

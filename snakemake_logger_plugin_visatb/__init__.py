@@ -3,9 +3,9 @@
 Used with ``logger: visatb`` in a profile. Jobs print their own progress between these lines.
 """
 
+import re
 import sys
 import time
-from collections.abc import Iterable
 from logging import WARNING, LogRecord
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,22 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 LAST_LINES = 12
 LONGEST_REASON = 160
+LAST_LINES_AGAIN = 3
+NOISE = (
+    "CalledProcessError in",
+    "job execution failed",
+    "At least one job did not complete",
+    # What Slurm's executor says about accounts and status commands works out by itself.
+    "No SLURM account given",
+    "Guessed SLURM account",
+    "Unable to guess SLURM account",
+    "No account was given",
+    "returned empty results for account",
+    "'squeue' should work reliably",
+    "Consider using 'sacct'",
+)
+LAUNCHERS_WORD = re.compile(r"^[EW]\d{4} .*torch/distributed/elastic")
+SCHEDULERS_WORD = re.compile(r"^(srun|slurmstepd|slurmd|sbatch): error: (?!.*Exited with exit code)|^(/bin/)?(ba)?sh: ")
 
 
 class LogHandler(LogHandlerBase):
@@ -23,7 +39,7 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         """Start with nothing known."""
         self._jobs: dict[int, tuple[str, float]] = {}
-        self._failed: dict[int, str] = {}
+        self._failed: dict[int, list[str]] = {}
         self._done, self._total = 0, 0
 
     @property
@@ -62,6 +78,9 @@ class LogHandler(LogHandlerBase):
                 self._job_finished(record)
             case LogEvent.JOB_ERROR:
                 self._job_error(record)
+            case None if restarted := re.match(r"Trying to restart job (\d+)", record.getMessage()):
+                self._failed.pop(int(restarted[1]), None)
+                _print(f"{_clock()}  AGAIN   {self._jobs.get(int(restarted[1]), ('', 0.0))[0]}")
             case LogEvent.ERROR | None if _concerns_people(record):
                 _print(record.getMessage().strip())
 
@@ -69,8 +88,8 @@ class LogHandler(LogHandlerBase):
         """Name again, at the end, what failed."""
         if self._failed:
             _print(f"\n{len(self._failed)} job(s) failed; the same command runs these and what depends on them:")
-            for line in self._failed.values():
-                _print(f"  {line}")
+            for lines in self._failed.values():
+                _print("\n".join(lines))
             self._failed.clear()
         super().close()
 
@@ -99,30 +118,54 @@ class LogHandler(LogHandlerBase):
     def _job_error(self, record: Any) -> None:
         name, _ = self._jobs.get(record.jobid, (record.rule_name, 0.0))
         logs = [str(log).split(" (")[0] for log in record.log]
-        self._failed[record.jobid] = f"{name}  (log: {', '.join(logs) or 'none'})"
-        _print(f"{_clock()}  FAILED  {name}")
-        for log in logs:
-            for line in _last_lines(log):
-                _print(f"    | {line}")
+        of_scheduler = re.search(r"SLURM-job '(\d+)' failed, SLURM status is: '(\w+)'", record.rule_msg or "")
+        told = f" (Slurm job {of_scheduler[1]}: {of_scheduler[2]})" if of_scheduler else ""
+        if of_scheduler:
+            reason = _reason(logs[:-1], logs[-1:])
+        else:
+            reason = _reason(logs, [], (record.rule_msg or "").partition("sbatch call:")[0])
+        self._failed[record.jobid] = [
+            f"  {name}{told}",
+            *(f"    log: {log}" for log in logs if Path(log).is_file()),
+            *(f"    | {line}" for line in reason[-LAST_LINES_AGAIN:]),
+        ]
+        _print("\n".join([f"{_clock()}  FAILED  {name}{told}", *(f"    | {line}" for line in reason)]))
 
 
 def _concerns_people(record: LogRecord) -> bool:
     message = record.getMessage()
-    told_otherwise = ("CalledProcessError in", "job execution failed", "At least one job did not complete")
-    if any(words in message for words in told_otherwise):
+    if any(words in message for words in NOISE):
         return False
     return record.levelno >= WARNING or message.startswith("Nothing to be done")
+
+
+def _reason(logs: list[str], logs_of_scheduler: list[str], told: str = "") -> list[str]:
+    """Return the last lines of what a job said itself, and what the scheduler said of it.
+
+    What a launcher of several processes says after they failed is left out, and so is most of the scheduler's log,
+    which holds the output of a Snakemake of its own.
+    """
+    lines = [line for log in logs for line in _before_launcher(_lines(log))[-LAST_LINES:]]
+    for log in logs_of_scheduler:
+        lines += [line for line in _lines(log) if SCHEDULERS_WORD.search(line)][-LAST_LINES_AGAIN:]
+    lines += [line.strip() for line in told.splitlines() if line.strip()][:LAST_LINES]
+    return lines or ["(there is no log)"]
+
+
+def _before_launcher(lines: list[str]) -> list[str]:
+    at = [number for number, line in enumerate(lines) if LAUNCHERS_WORD.match(line)]
+    return lines[: at[0]] if at and at[0] else lines
 
 
 def _clock() -> str:
     return time.strftime("%H:%M:%S")
 
 
-def _last_lines(path: str) -> Iterable[str]:
+def _lines(path: str) -> list[str]:
     try:
-        return Path(path).read_text(encoding="utf-8", errors="replace").rstrip().splitlines()[-LAST_LINES:]
+        return Path(path).read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
     except OSError:
-        return ["(there is no log)"]
+        return []
 
 
 def _print(text: str) -> None:

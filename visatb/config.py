@@ -211,6 +211,12 @@ class FinalResources(TrainingResources):
     runtime: PositiveInt = Field(1440, description="time limit in minutes")
 
 
+class PredictionResources(JobResources):
+    """What answering asks the scheduler for."""
+
+    gpus: Annotated[int, Number, Field(ge=0, le=1)] = Field(1, description="1, or 0 to compute on the CPU")
+
+
 class ResourcesConfig(Section):
     """Resources by kind of job. A retry asks for twice, then three times the memory and time, up to the limits here."""
 
@@ -218,7 +224,9 @@ class ResourcesConfig(Section):
     plus: OneTaskResources = Field(OneTaskResources(), description="training `plus-*` (and `large-only-*`)")
     single: OneTaskResources = Field(OneTaskResources(), description="training `single-*`")
     final: FinalResources = Field(FinalResources(), description="training `ew`, `visatb` and runs with given weights")
-    predict: JobResources = Field(JobResources(), description="answering the val or test questions with one model")
+    predict: PredictionResources = Field(
+        PredictionResources(), description="answering the val or test questions with one model"
+    )
     max_mem_mb: PositiveInt | None = Field(None, description="memory of the nodes in MB: no retry asks for more")
     max_runtime: PositiveInt | None = Field(
         None, description="longest time limit of the partition in minutes: no retry asks for more"

@@ -1,6 +1,7 @@
 """From a config mapping to a checked `Config`: inheritance, and every mistake told at once in the user's words."""
 
 from collections.abc import Hashable, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -89,19 +90,18 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def resolve_extends(values: Mapping[str, Any]) -> dict[str, Any]:
     """Lay ``values`` over the file that its ``extends`` names, and that over its own, and so on."""
     chain: list[str] = []
-    resolved = dict(values)
-    while (parent := resolved.pop("extends", None)) is not None:
+    layers = [dict(values)]
+    while (parent := layers[-1].pop("extends", None)) is not None:
         if not isinstance(parent, str) or not parent:
             raise VisatbError(f"extends: expected the name of one config file, found {parent!r}")
         if parent in chain:
             raise VisatbError(f"extends: {' -> '.join([*chain, parent])} goes round in a circle; take one away")
         chain.append(parent)
         try:
-            base = read_yaml(parent)
+            layers.append(dict(read_yaml(parent)))
         except VisatbError as error:
             raise VisatbError(f"extends: {error}") from error
-        resolved = {**merge(base, resolved), "extends": base.get("extends")}
-    return resolved
+    return reduce(merge, layers[-2::-1], layers[-1])
 
 
 def load_config(values: Mapping[str, Any], origin: str = "config") -> Config:

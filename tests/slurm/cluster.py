@@ -93,7 +93,7 @@ class Cluster:
             last_node_port=port + self.nodes,
             kill_wait=self.kill_wait,
             # Without accounting, squeue is asked about jobs that ended, and must still know them.
-            min_job_age=60 if self.accounting else 3600,
+            min_job_age=2 if self.accounting else 3600,
             accounting="accounting_storage/slurmdbd" if self.accounting else "accounting_storage/none",
             accounting_lines="\n".join(f"{key}={value}" for key, value in lines.items()) if self.accounting else "",
         )
@@ -187,7 +187,10 @@ class Cluster:
 
     def _all_idle(self) -> bool:
         listing = subprocess.run(
-            ["sinfo", "-hN", "-p", "gpu", "-t", "idle", "-o", "%N"], env=self._environment(), capture_output=True, text=True
+            ["sinfo", "-hN", "-p", "gpu", "-t", "idle", "-o", "%N"],
+            env=self._environment(),
+            capture_output=True,
+            text=True,
         )
         return len(listing.stdout.split()) == self.nodes
 

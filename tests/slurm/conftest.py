@@ -1,0 +1,57 @@
+"""A cluster for a test, and the workflow on it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
+
+from cluster import Cluster, missing
+
+
+@pytest.fixture
+def start_cluster() -> Iterator[Callable[..., Cluster]]:
+    """Return what starts a cluster, which ends with the test."""
+    clusters: list[Cluster] = []
+
+    def start(accounting: bool = False) -> Cluster:
+        if absent := missing(accounting):
+            pytest.skip(f"no Slurm here: {', '.join(absent)} not installed; bash tests/slurm/install.sh does it")
+        if accounting and os.getuid():
+            pytest.skip("a database for accounting is started by root only")
+        # Not in pytest's own folder: names of sockets must be short.
+        clusters.append(Cluster(Path(tempfile.mkdtemp(prefix="slurm-")), accounting=accounting))
+        clusters[-1].start()
+        return clusters[-1]
+
+    yield start
+    for cluster in clusters:
+        cluster.stop()
+        shutil.rmtree(cluster.root, ignore_errors=True)
+
+
+@pytest.fixture
+def on_cluster() -> Callable[..., subprocess.Popen]:
+    """Return what starts ``snakemake --profile slurm`` in a folder, its output going to ``printed.txt`` there."""
+
+    def start(cluster: Cluster, folder: Path, *arguments: str, configfile: str, **variables: str) -> subprocess.Popen:
+        from running import command
+
+        line = command(
+            folder,
+            *("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "4", "--latency-wait", "30"),
+            *arguments,
+            configfile=configfile,
+        )
+        # Jobs are given GPUs that are none, and compute without.
+        environment = os.environ | cluster.environment | {"ACCELERATE_USE_CPU": "true"} | variables
+        with (folder / "printed.txt").open("w") as printed:
+            return subprocess.Popen(line, cwd=folder, env=environment, stdout=printed, stderr=printed)
+
+    return start
