@@ -14,6 +14,7 @@ import socket
 import stat
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from string import Template
 
@@ -33,7 +34,7 @@ def missing(accounting: bool = False) -> list[str]:
 class Cluster:
     """A cluster whose every file lies under ``root``."""
 
-    def __init__(self, root: Path, nodes: int = 3, accounting: bool = False, kill_wait: int = 30):
+    def __init__(self, root: Path, nodes: int = 3, accounting: bool = False, kill_wait: int = 30) -> None:
         self.root, self.nodes, self.accounting, self.kill_wait = root.resolve(), nodes, accounting, kill_wait
         self.configuration = self.root / "etc" / "slurm.conf"
         # The nested srun of Snakemake's jobs does without SLURM_CONF; the one in bin/ brings it back.
@@ -129,6 +130,7 @@ class Cluster:
         mysql, run = self.root / "mysql", self.root / "run"
         mysql.mkdir()
         shutil.chown(mysql, "mysql")
+        self.root.chmod(0o711)  # so that the user mysql comes through
         self._call(
             "mariadb-install-db",
             "--no-defaults",
@@ -195,7 +197,7 @@ class Cluster:
         return len(listing.stdout.split()) == self.nodes
 
     @staticmethod
-    def _wait_for(ready: "object", what: str) -> None:
+    def _wait_for(ready: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + 60
         while not ready():
             if time.monotonic() > deadline:

@@ -18,8 +18,10 @@ RESULTS = Path("results/two-tasks")
 MADE_BY_TRAININGS = ("runs", "predictions", "scores", "validation_matrix.tsv", "validation_scores.tsv", "weights.tsv")
 WITHOUT_GPUS = f"""\
 extends: {TWO_TASKS}
-resources: {{mini: {{gpus: 0}}, plus: {{gpus: 0}}, single: {{gpus: 0}}, final: {{gpus: 0, nodes: 1}}, predict: {{gpus: 0}}}}
+resources: {{mini: {{gpus: 0}}, plus: {{gpus: 0}}, predict: {{gpus: 0}}, final: {{nodes: 1}}}}
 """
+Start = Callable[..., Cluster]
+Snakemake = Callable[..., subprocess.Popen]
 
 
 def jobs_of(cluster: Cluster) -> list[dict[str, str]]:
@@ -49,11 +51,11 @@ def asked(job: dict[str, str]) -> tuple[str, ...]:
     return (job["NumNodes"], gpus, job["CPUs/Task"], job["MinMemoryNode"], job["TimeLimit"])
 
 
-def test_an_experiment_with_a_failing_job(start_cluster, on_cluster, tmp_path: Path):
+def test_an_experiment_with_a_failing_job(start_cluster: Start, on_cluster: Snakemake, tmp_path: Path):
     local = workplace(tmp_path / "local")
     (local / "without-gpus.yaml").write_text(WITHOUT_GPUS)
     tables = [str(RESULTS / name) for name in ("weights.tsv", "validation_matrix.tsv")]
-    run_workflow(local, *tables, configfile="without-gpus.yaml")
+    run_workflow(local, "--", *tables, configfile="without-gpus.yaml")
     folder = tmp_path / "cluster"
     subprocess.run(["cp", "-a", str(local), str(folder)], check=True)
     for name in MADE_BY_TRAININGS:
@@ -100,11 +102,13 @@ def test_an_experiment_with_a_failing_job(start_cluster, on_cluster, tmp_path: P
     assert last["predict_wildcards_mini_val"] == ("1", one, "1", "1500M", "00:15:00")
 
 
-def test_a_training_that_is_preempted_and_runs_out_of_time(start_cluster, on_cluster, tmp_path: Path):
+def test_a_training_that_is_preempted_and_runs_out_of_time(start_cluster: Start, on_cluster: Snakemake, tmp_path: Path):
     folder = workplace(tmp_path)
     (folder / "slurm").symlink_to(REPOSITORY / "slurm")
     (folder / "long.yaml").write_text(f"extends: {TWO_TASKS}\ntraining: {{epochs: 100, save_steps: 4}}\n")
-    run_workflow(folder, str(RESULTS / "mixtures" / "mini.parquet"), "data/models/tiny-test", configfile="long.yaml")
+    run_workflow(
+        folder, "--", str(RESULTS / "mixtures" / "mini.parquet"), "data/models/tiny-test", configfile="long.yaml"
+    )
     cluster, run = start_cluster(), folder / RESULTS / "runs" / "mini"
 
     def checkpoints() -> set[int]:
@@ -135,7 +139,9 @@ def test_a_training_that_is_preempted_and_runs_out_of_time(start_cluster, on_clu
 
 
 @pytest.mark.parametrize("accounting", [False, True], ids=["no accounting", "accounting"])
-def test_a_copy_of_the_profile_in_the_users_folder(accounting: bool, start_cluster, on_cluster, tmp_path: Path):
+def test_a_copy_of_the_profile_in_the_users_folder(
+    accounting: bool, start_cluster: Start, on_cluster: Snakemake, tmp_path: Path
+):
     cluster = start_cluster(accounting)
     profile = tmp_path / "home" / "snakemake" / "slurm"
     profile.mkdir(parents=True)
