@@ -60,9 +60,9 @@ def placement(wanted):
 
 def check_nodes():
     """Jobs of several nodes are started by srun; refuse them before anything runs where there is none."""
-    kinds = [kind for kind in ("mini", "plus", "single", "final") if getattr(LIMITS, kind).nodes > 1]
-    if kinds and workflow.local_exec:
-        raise WorkflowError(
-            f"resources.{kinds[0]}.nodes is {getattr(LIMITS, kinds[0]).nodes}, and jobs of several nodes need Slurm: "
-            "use snakemake --profile slurm, or set nodes: 1"
-        )
+    for job in workflow.dag.needrun_jobs() if workflow.local_exec else ():
+        if job.resources.get("nodes", 1) > 1:
+            raise WorkflowError(
+                f"resources.{EXPERIMENT.resource_kind(job.wildcards.run)}.nodes is {job.resources.nodes}, and jobs of "
+                "several nodes need Slurm: use snakemake --profile slurm, or set nodes: 1"
+            )

@@ -234,14 +234,11 @@ class Experiment:
         """Return every (run, split, task) that is predicted and scored on ``split``."""
         return [(run.name, split, task) for run in self.runs.values() for task in run.evaluates.get(split, ())]
 
+    def resource_kind(self, run: str) -> str:
+        """Return the key under ``resources`` of the config that tells what the training of ``run`` takes."""
+        kinds = {"mini": "mini", "mini-only": "mini", "plus": "plus", "large-only": "plus", "single": "single"}
+        return kinds.get(self.runs[run].kind, "final")
+
     def resources(self, run: str) -> TrainingResources:
         """Return what the training of ``run`` asks for."""
-        wanted = self.config.resources
-        by_kind = {
-            "mini": wanted.mini,
-            "mini-only": wanted.mini,
-            "plus": wanted.plus,
-            "large-only": wanted.plus,
-            "single": wanted.single,
-        }
-        return by_kind.get(self.runs[run].kind, wanted.final)
+        return getattr(self.config.resources, self.resource_kind(run))

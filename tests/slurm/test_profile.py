@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from cluster import Cluster
-from running import REPOSITORY, run_workflow, workplace
+from running import REPOSITORY, command, run_workflow, workplace
 
 pytestmark = pytest.mark.slow
 TWO_TASKS = "tests/slurm/two-tasks.yaml"
@@ -18,7 +18,7 @@ RESULTS = Path("results/two-tasks")
 MADE_BY_TRAININGS = ("runs", "predictions", "scores", "validation_matrix.tsv", "validation_scores.tsv", "weights.tsv")
 WITHOUT_GPUS = f"""\
 extends: {TWO_TASKS}
-resources: {{mini: {{gpus: 0}}, plus: {{gpus: 0}}, predict: {{gpus: 0}}, final: {{nodes: 1}}}}
+resources: {{mini: {{gpus: 0}}, plus: {{gpus: 0}}, predict: {{gpus: 0}}}}
 """
 Start = Callable[..., Cluster]
 Snakemake = Callable[..., subprocess.Popen]
@@ -49,6 +49,15 @@ def wait_until(true: Callable[[], object], folder: Path) -> None:
 def asked(job: dict[str, str]) -> tuple[str, ...]:
     gpus = job.get("TresPerJob") or f"{job.get('TresPerNode')} a node"
     return (job["NumNodes"], gpus, job["CPUs/Task"], job["MinMemoryNode"], job["TimeLimit"])
+
+
+def test_several_nodes_without_slurm_are_refused_before_anything_runs(tmp_path: Path):
+    line = command(workplace(tmp_path), configfile=TWO_TASKS)
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "resources.final.nodes is 2" in done.stderr
+    assert "snakemake --profile slurm" in done.stderr
+    assert not (tmp_path / "data").exists()
 
 
 def test_an_experiment_with_a_failing_job(start_cluster: Start, on_cluster: Snakemake, tmp_path: Path):

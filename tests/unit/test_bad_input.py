@@ -153,6 +153,14 @@ MISTAKES: dict[str, tuple[Mutation, list[str]]] = {
         put("resources/final", {"gpus": 3}),
         ["global_batch_size: 128", "3 device(s)", "resources.final"],
     ),
+    "batch does not split over nodes": (
+        put("resources/mini", {"gpus": 1, "nodes": 3}),
+        ["global_batch_size: 128", "3 device(s)", "resources.mini"],
+    ),
+    "more time than the partition gives": (
+        put("resources", {"max_runtime": 1440, "plus": {"runtime": 1441}}),
+        ["resources.plus.runtime: 1441", "resources.max_runtime (1440)"],
+    ),
     # tasks and groups
     "no task at all": (put("tasks", {}), ["tasks: no task", "at least two"]),
     "one task": (put("tasks", {"a": task("a")}), ["tasks: 1 task", "at least two"]),
@@ -338,3 +346,10 @@ def test_a_key_is_inherited_overridden_and_taken_away():
     assert (config.seed, config.results, config.training.epochs, config.training.warmup) == (7, "mine", 2, 0.5)
     assert config.python is None
     assert os.path.exists("base.yaml")
+
+
+def test_a_key_that_is_taken_away_does_not_come_back_from_further_up():
+    Path("top.yaml").write_text("corpus: {samples: {train: 1, val: 1, test: 1}}\nseed: 7\n")
+    Path("middle.yaml").write_text("extends: top.yaml\nresults: base\n")
+    config = Experiment.from_values(config_values(extends="middle.yaml", corpus=None)).config
+    assert (config.corpus, config.seed) == (None, 7)

@@ -116,6 +116,14 @@ def test_precise_difficulty_adds_two_runs_a_task():
     assert [run.name for run in precise.final_runs] == ["visatb"]
 
 
+def test_every_kind_of_run_asks_for_its_own_resources():
+    precise = experiment(balancing={"difficulty": "precise"}, resources={"single": {"gpus": 2}})
+    hours = {run: precise.resources(run).runtime / 60 for run in precise.runs}
+    assert hours["mini"] < hours["plus-vqa"] == hours["single-vqa"] < hours["visatb"] == hours["ew"]
+    assert (hours["mini-only-vqa"], hours["large-only-vqa"]) == (hours["mini"], hours["plus-vqa"])
+    assert [run for run in precise.runs if precise.resources(run).gpus == 2] == [f"single-{task}" for task in TASKS]
+
+
 def test_given_weights_are_a_run_of_their_own():
     weights = {"vqa": 2.0, "caption": 1.0, "bbox": 0.5}
     given = experiment(given_weights={"tuned": weights}, methods=["ew", "tuned"])
