@@ -126,7 +126,7 @@ def test_a_training_that_is_preempted_and_runs_out_of_time(start_cluster: Start,
     process = on_cluster(cluster, folder, "--retries", "1", str(RESULTS / "runs/mini/model"), configfile="long.yaml")
     wait_until(checkpoints, folder)
     (job,) = jobs_of(cluster)
-    urgent = ("--partition", "urgent", "--nodelist", job["NodeList"], "--gpus", "4", "--output", "/dev/null")
+    urgent = ["--partition=urgent", "--nodes=1", f"--nodelist={job['NodeList']}", "--gres=gpu:4", "--output=/dev/null"]
     cluster.output_of("sbatch", *urgent, "--wrap", "sleep 1")
     wait_until(lambda: jobs_of(cluster)[0]["Restarts"] == "1", folder)
     before = max(checkpoints())
