@@ -45,7 +45,9 @@ def on_cluster() -> Callable[..., subprocess.Popen]:
 
         line = command(
             folder,
-            *("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "4", "--latency-wait", "30"),
+            # In the place of the profile's own limits: one that a retry comes up against.
+            *("--profile", "slurm", "--config", "resources={max_runtime: 20}"),
+            *("--slurm-init-seconds-before-status-checks", "4", "--latency-wait", "30"),
             *arguments,
             configfile=configfile,
         )

@@ -138,7 +138,7 @@ def test_a_training_that_is_preempted_and_runs_out_of_time(start_cluster: Start,
     printed = finish(process, folder)
     assert "AGAIN   train_preparation mini" in printed
     assert "SIGUSR1: saved at step" in printed
-    first, second = jobs_of(cluster)
+    first, second = (known for known in jobs_of(cluster) if known.get("Comment") == job["Comment"])
     assert (first["JobState"], second["JobState"]) == ("FAILED", "COMPLETED")
     assert (second["TimeLimit"], second["MinMemoryNode"]) == ("00:20:00", "2200M")
     history = [json.loads(line) for line in (run / "training.jsonl").read_text().splitlines()]
