@@ -15,12 +15,12 @@ from visatb.config import (
     SPLITS,
     Config,
     FixedTaskConfig,
-    JobResources,
     ModelConfig,
     SourceConfig,
     TaskConfig,
 )
 from visatb.config_loading import no_such_file, read_yaml, refuse, resolve_extends, validate_leniently
+from visatb.config_resources import JobResources
 from visatb.config_types import PARTS
 from visatb.config_words import Mistake, place
 from visatb.data.demo import DEMO_TASKS

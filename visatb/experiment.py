@@ -6,8 +6,9 @@ from functools import cached_property
 from glob import glob
 from pathlib import Path
 
-from visatb.config import SPLITS, Config, FixedTaskConfig, ModelConfig, SourceConfig, TaskConfig, TrainingResources
+from visatb.config import SPLITS, Config, FixedTaskConfig, ModelConfig, SourceConfig, TaskConfig
 from visatb.config_checks import checked_configs
+from visatb.config_resources import TrainingResources
 from visatb.evaluation.metric_names import BOX_METRICS, JUDGED_METRICS
 
 Evaluation = tuple[str, str, str]
