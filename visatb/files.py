@@ -1,8 +1,13 @@
 """Files that are either whole or not there: everything is written under a temporary name and moved into place."""
 
+import errno
+import glob
 import json
 import os
+import re
 import shutil
+import socket
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,19 +21,76 @@ import pyarrow.parquet as pq
 from visatb.errors import VisatbError
 
 TEXT_COLUMNS = ("run", "kind", "split", "task", "tasks", "group", "metric", "method", "from", "to", "note", "judge")
+_LEFTOVER = re.compile(r"\.(?P<host>[^.]+)\.(?P<process>\d+)\.[0-9a-f]{8}\.tmp(\.old)?")
+_ABANDONED_SECONDS = 24 * 3600.0
+"""Age at which the temporary file of a process on another machine, which cannot be asked, counts as left behind."""
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` (a file or a folder) that replaces it when the block ends well."""
+    """Yield a temporary path beside ``path`` (a file or a folder) that replaces it when the block ends well.
+
+    What killed processes have left of the same file is removed first.
+
+    Raises:
+        VisatbError: the disk is full.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    with told_if_full(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
+        temporary = path.with_name(f".{path.name}.{_host()}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
+        try:
+            yield temporary
+            _put_in_place(temporary, path)
+        finally:
+            _remove(temporary)
+
+
+@contextmanager
+def told_if_full(path: Path) -> Iterator[None]:
+    """Turn a full disk, met while ``path`` is written, into a message that names its folder and the free space."""
     try:
-        yield temporary
-        _put_in_place(temporary, path)
-    finally:
-        _remove(temporary)
+        yield
+    except OSError as error:
+        full = errno.ENOSPC, errno.EDQUOT
+        # copytree gathers the errors of single files as texts.
+        if error.errno not in full and not any(os.strerror(number) in str(error) for number in full):
+            raise
+        raise VisatbError(
+            f"{path}: could not be written ({error.strerror or error}); {free_space(path)} are free in {path.parent}. "
+            "Make room there and give the same command again: it goes on with what is there"
+        ) from error
+
+
+def free_space(path: Path) -> str:
+    """Return how much room the file system has on which ``path`` lies or would lie, for a message."""
+    existing = next(folder for folder in path.absolute().parents if folder.exists())
+    free = shutil.disk_usage(existing).free
+    return f"{free / 1e9:.1f} GB" if free >= 1e8 else f"{free / 1e6:.1f} MB"
+
+
+def _host() -> str:
+    return socket.gethostname().split(".")[0]
+
+
+def _remove_leftovers(path: Path) -> None:
+    for other in path.parent.glob(f".{glob.escape(path.name)}.*.tmp*"):
+        found = _LEFTOVER.fullmatch(other.name[len(path.name) + 1 :])
+        if found and _is_left_behind(other, found["host"], int(found["process"])):
+            _remove(other)
+
+
+def _is_left_behind(temporary: Path, host: str, process: int) -> bool:
+    try:
+        if host != _host():
+            return time.time() - temporary.stat().st_mtime > _ABANDONED_SECONDS
+        os.kill(process, 0)
+    except (ProcessLookupError, FileNotFoundError):
+        return True
+    except PermissionError:
+        pass
+    return False
 
 
 def _put_in_place(new: Path, path: Path) -> None:

@@ -184,7 +184,7 @@ def test_only_whole_checkpoints_count_and_the_newest_is_whole_before_others_go(t
     assert checkpoints.newest_intact() == folders[100]
     assert checkpoints.all() == [folders[100], folders[20]]
     (folders[100] / "model.safetensors").write_bytes(b"weigh")
-    assert checkpoints.remove_broken() == [folders[100]]
+    assert checkpoints.remove_broken() == {folders[100]: "not whole"}
     (folders[20] / "model.safetensors").unlink()
     assert checkpoints.newest_intact() is None
 
@@ -209,7 +209,8 @@ def test_checkpoints_cut_up_for_other_processes_are_refused(tmp_path: Path) -> N
     four.refuse_other_layouts()
     with pytest.raises(VisatbError, match=r"(?s)checkpoint-3: made by 2.*checkpoint-1: made by 4"):
         whole.refuse_other_layouts()
-    two.finish(model_folder(two.folder / "last"))
+    model_folder(two.last)
+    two.finish()
     assert four.is_finished()
 
 
@@ -217,13 +218,15 @@ def test_a_finished_model_that_was_torn_is_not_published(tmp_path: Path) -> None
     checkpoints = Checkpoints(tmp_path / "checkpoints", {"seed": 1})
     checkpoints.open()
     assert not checkpoints.is_finished()
-    checkpoints.finish(model_folder(checkpoints.folder / "last"))
+    model_folder(checkpoints.last)
+    checkpoints.finish()
     checkpoints.publish(tmp_path / "model")
     assert checkpoints.is_finished()
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["model.safetensors"]
     os.truncate(checkpoints.finished_model / "model.safetensors", 3)
     assert not checkpoints.is_finished()
-    checkpoints.finish(model_folder(checkpoints.folder / "last", b"new"))
+    model_folder(checkpoints.last, b"new")
+    checkpoints.finish()
     checkpoints.publish(tmp_path / "model")
     assert (tmp_path / "model/model.safetensors").read_bytes() == b"new"
 

@@ -88,10 +88,13 @@ def mixture(folder: Path, samples: Sequence[Sample]) -> Path:
     return folder / "mixture.parquet"
 
 
-def start_training(
+def training_command(
     folder: Path, base: Path, mixture: Path, processes: int = 1, weights: Mapping[str, float] = LAMBDAS, **options: Any
-) -> subprocess.Popen[str]:
-    """Start train.py in ``folder`` (model in ``folder/model``); ``options`` change the recipe or are the machine's."""
+) -> list[str]:
+    """Return the command that runs train.py in ``folder`` (model in ``folder/model``).
+
+    ``options`` change the recipe or are the machine's.
+    """
     launcher = [sys.executable]
     if processes > 1:
         launcher += ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), "--"]
@@ -102,8 +105,13 @@ def start_training(
     places = {"run": "mini", "base": base, "mixture": mixture, "folder": folder, "output": folder / "model"}
     arguments += [text for name, value in places.items() for text in (f"--{name}", str(value))]
     given = ["--weight", *(f"{task}={value}" for task, value in weights.items())]
+    return [*launcher, str(ROOT / "workflow_scripts/train.py"), *flags, *arguments, *given]
+
+
+def start_training(folder: Path, base: Path, mixture: Path, **options: Any) -> subprocess.Popen[str]:
+    """Start `training_command`."""
     return subprocess.Popen(
-        [*launcher, str(ROOT / "workflow_scripts/train.py"), *flags, *arguments, *given],
+        training_command(folder, base, mixture, **options),
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -16,10 +16,12 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from visatb.checksums import checksums
 from visatb.errors import VisatbError, bullet_list
-from visatb.files import atomic_path, read_json, write_json
+from visatb.files import atomic_path, free_space, read_json, write_json
 
 WHOLE = "whole"
+LAST = "last"
 MARKER = "complete.json"
 DESCRIPTION = "training.json"
 
@@ -59,16 +61,19 @@ class Checkpoints:
         self.description = dict(description)
         self.folder = self.root / fingerprint(description)
         self.steps = self.folder / layout
+        self.last = self.folder / LAST
+        """Where the trained model is saved, before it counts as finished."""
         self.finished_model = self.folder / "finished"
 
     def open(self) -> None:
-        """Make the folder and write into it what was trained."""
+        """Make the folder, write into it what was trained, and remove what a kill has left of the model's saving."""
+        shutil.rmtree(self.last, ignore_errors=True)
         self.steps.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / DESCRIPTION, self.description)
 
     def is_finished(self) -> bool:
-        """Tell whether the training had ended and its model is still whole."""
-        return is_intact(self.finished_model)
+        """Tell whether the training had ended and its model still has the content that was saved."""
+        return not defect(self.finished_model)
 
     def others(self) -> Iterator[str]:
         """Say of each folder of another training what differs there."""
@@ -109,10 +114,13 @@ class Checkpoints:
                 "or remove the folders that hold these checkpoints to start from the beginning"
             )
 
-    def remove_broken(self) -> list[Path]:
-        """Remove checkpoints that are not whole and return what they were."""
-        broken = [path for path in self.all() if not is_intact(path)]
-        for path in broken:
+    def remove_broken(self) -> dict[Path, str]:
+        """Remove the checkpoints that are newer than the newest without a `defect`; return them with theirs."""
+        broken = {}
+        for path in self.all():
+            if not (found := defect(path)):
+                break
+            broken[path] = found
             shutil.rmtree(path)
         return broken
 
@@ -123,14 +131,18 @@ class Checkpoints:
         for path in old:
             shutil.rmtree(path)
 
-    def finish(self, saved: Path) -> None:
-        """Take ``saved``, a model folder beside the checkpoints, as the result; drop what is no longer needed."""
-        mark_complete(saved)
+    def finish(self) -> None:
+        """Take the model in ``last`` as the result; drop what is no longer needed."""
+        mark_complete(self.last)
         if self.finished_model.exists():
             shutil.rmtree(self.finished_model)
-        os.replace(saved, self.finished_model)
-        for path in self.folder.glob("*/"):
-            if path != self.finished_model:
+        os.replace(self.last, self.finished_model)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what a finished training no longer needs."""
+        for path in self.folder.iterdir():
+            if path.is_dir() and path != self.finished_model:
                 shutil.rmtree(path)
         self.remove_others()
 
@@ -164,20 +176,39 @@ def _newest_intact(steps: Path) -> Path | None:
 
 
 def mark_complete(checkpoint: str | Path) -> None:
-    """Write into a checkpoint the sizes of its files: the sign that it is whole. Everything is on disk before."""
+    """Write into a checkpoint the sizes and checksums of its files: the sign that it is whole.
+
+    Everything is on disk before.
+    """
     folder = Path(checkpoint)
-    sizes = {str(path.relative_to(folder)): _flushed_size(path) for path in sorted(folder.rglob("*")) if path.is_file()}
-    write_json(folder / MARKER, {name: size for name, size in sizes.items() if name != MARKER})
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MARKER]
+    sizes = [_flushed_size(path) for path in files]
+    marks = ({"bytes": size, "crc32": crc32} for size, crc32 in zip(sizes, checksums(files), strict=True))
+    write_json(folder / MARKER, dict(zip((str(path.relative_to(folder)) for path in files), marks, strict=True)))
 
 
 def is_intact(checkpoint: str | Path) -> bool:
     """Tell whether a checkpoint was written to its end and none of its files was cut short since."""
     folder = Path(checkpoint)
     try:
-        sizes = read_json(folder / MARKER)
-        return bool(sizes) and all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (VisatbError, OSError):
+        marks = read_json(folder / MARKER)
+        return bool(marks) and all((folder / name).stat().st_size == mark["bytes"] for name, mark in marks.items())
+    except (VisatbError, OSError, LookupError, TypeError, AttributeError):
         return False
+
+
+def defect(checkpoint: str | Path) -> str:
+    """Return what is wrong with a checkpoint, or nothing; unlike `is_intact` this reads all of it."""
+    folder = Path(checkpoint)
+    if not is_intact(folder):
+        return "not whole"
+    marks = read_json(folder / MARKER)
+    try:
+        found = checksums([folder / name for name in marks])
+    except OSError as error:
+        return f"not readable ({error})"
+    changed = [name for name, crc32 in zip(marks, found, strict=True) if marks[name]["crc32"] != crc32]
+    return f"damaged ({', '.join(changed)})" if changed else ""
 
 
 @contextmanager
@@ -190,11 +221,10 @@ def told_if_unwritable(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:
-        free = shutil.disk_usage(path.parent).free / 1e9
         shutil.rmtree(path, ignore_errors=True)
         raise VisatbError(
-            f"{path}: could not be written ({error}); {free:.1f} GB are free there. Make room and give the same "
-            "command again: it goes on from the checkpoint before"
+            f"{path}: could not be written ({error}); {free_space(path)} are free in {path.parent}. "
+            "Make room there and give the same command again: it goes on from the checkpoint before"
         ) from error
 
 

@@ -143,6 +143,7 @@ def fit(
         if checkpoints.is_finished():
             if is_first_process():
                 say(f"[{run}] was trained before with the same inputs: nothing to train")
+                checkpoints.tidy()
                 checkpoints.publish(output)
             return
         checkpoints.refuse_other_layouts()
@@ -163,6 +164,8 @@ def fit(
 def _leave_if_asked(run: str, trainer: VitwTrainer, leaving: LeaveOnSignal) -> None:
     state = trainer.state
     if leaving.reason and state.global_step < state.max_steps:
+        # The launcher ends all processes when one has left: the first has then marked the checkpoint as whole.
+        trainer.accelerator.wait_for_everyone()
         if trainer.is_world_process_zero():
             say(
                 f"[{run}] {leaving.reason}: saved at step {state.global_step} of {state.max_steps}; left, to be gone on"
@@ -202,8 +205,8 @@ def _resume_point(run: str, trainer: VitwTrainer, checkpoints: Checkpoints) -> s
         if trainer.is_world_process_zero():
             for difference in checkpoints.others():
                 say(f"[{run}] {difference}")
-            for path in checkpoints.remove_broken():
-                say(f"[{run}] {path}: not whole, skipped and removed")
+            for path, defect in checkpoints.remove_broken().items():
+                say(f"[{run}] {path}: {defect}, skipped and removed")
         newest = checkpoints.newest_intact()
     if newest and trainer.is_world_process_zero():
         say(f"[{run}] goes on from {newest}")
@@ -289,13 +292,12 @@ def _accumulation(recipe: Recipe, machine: Machine) -> int:
 
 
 def _finish(trainer: VitwTrainer, checkpoints: Checkpoints, output: str | Path) -> None:
-    saved = checkpoints.folder / "last"
-    with told_if_unwritable(saved):
-        trainer.save_model(str(saved))
+    with told_if_unwritable(checkpoints.last):
+        trainer.save_model(str(checkpoints.last))
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
-        (saved / "training_args.bin").unlink(missing_ok=True)
-        checkpoints.finish(saved)
+        (checkpoints.last / "training_args.bin").unlink(missing_ok=True)
+        checkpoints.finish()
         checkpoints.publish(output)
     trainer.accelerator.wait_for_everyone()
     if torch.distributed.is_initialized():
