@@ -1,8 +1,12 @@
-"""Settings for every test."""
+"""Settings for every test, and what several of them look at: made once for all test processes."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+from running import TINY, run_workflow, workplace
+from sharing import Shared, sharing
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -10,3 +14,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # How long one example takes says nothing on a machine that does other things too.
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Shared:
+    """Return a function that gives a folder by name, filled by the first test process that asks for it."""
+    return sharing(tmp_path_factory, worker_id)
+
+
+@pytest.fixture(scope="session")
+def tiny(shared: Shared) -> Path:
+    """Return a folder in which the smallest experiment has run to its end. Look, do not touch."""
+    return shared("tiny", lambda folder: run_workflow(workplace(folder), configfile=TINY))

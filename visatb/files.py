@@ -160,14 +160,17 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 
 def write_parquet(path: str | Path, table: pa.Table) -> None:
-    """Write an Arrow table as Parquet, atomically."""
+    """Write an Arrow table as Parquet with checksums, atomically."""
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
 def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table:
-    """Read a Parquet file, or some columns of it; a missing or broken one raises `VisatbError`."""
+    """Read a Parquet file, or some columns of it; a missing or damaged one raises `VisatbError`."""
     try:
-        return pq.read_table(path, columns=columns)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise VisatbError(f"{path}: cannot be read as a Parquet file ({error})") from error
+        return pq.read_table(path, columns=columns, page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
+        raise VisatbError(
+            f"{path}: cannot be read as a Parquet file ({error}); delete it, so far as it is there, to have it made "
+            "again, and give the same command again"
+        ) from error

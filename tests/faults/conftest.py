@@ -1,34 +1,13 @@
 """Undisturbed results that disturbed ones are held to, made once for all test processes."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from faulting import at_file_event, finish
-from filelock import FileLock
+from sharing import Shared
 from traces import SETTINGS, Training
 from training_examples import TASKS, mixture, sample, save_tiny, training_command
-
-Shared = Callable[[str, Callable[[Path], None]], Path]
-
-
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Shared:
-    """Return a function that gives a folder by name, filled by the first test process that asks for it."""
-    base = tmp_path_factory.getbasetemp()
-    root = base if worker_id == "master" else base.parent
-
-    def folder(name: str, fill: Callable[[Path], None]) -> Path:
-        path, done = root / name, root / f"{name}.done"
-        with FileLock(root / f"{name}.lock"):
-            if not done.exists():
-                path.mkdir()
-                fill(path)
-                done.touch()
-        return path
-
-    return folder
 
 
 def _train_undisturbed(folder: Path) -> None:

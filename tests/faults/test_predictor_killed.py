@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import Shared
 from faulting import assert_same_files, at_file_event, finish, seeds, started
+from sharing import Shared
 from traces import Training
 from training_examples import ROOT
 

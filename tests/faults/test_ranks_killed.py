@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Shared
 from faulting import Started, assert_same_files, finish, seeds, started
+from sharing import Shared
 from traces import STEPS, Training, check_what_is_lost, check_where_it_went_on, history, is_finished, whole_checkpoint
 from training_examples import ROOT
 

@@ -4,20 +4,18 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from running import run_workflow, workplace
+from sharing import Shared
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def finished(shared: Shared) -> Path:
     """Return a folder in which the small demo has run to its end. Look, do not touch."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent  # one run serves all test processes
-    folder = shared / "finished"
-    with FileLock(shared / "finished.lock"):
-        if not folder.is_dir():
-            (workplace(folder) / "output.txt").write_text(run_workflow(folder))
-    return folder
+
+    def fill(folder: Path) -> None:
+        (workplace(folder) / "output.txt").write_text(run_workflow(folder))
+
+    return shared("finished", fill)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SMALL = "config/experiments/demo-small.yaml"
+TINY = "tests/workflow/tiny.yaml"
 
 
 def command(folder: Path, *arguments: str, configfile: str = SMALL, code: Path = REPOSITORY) -> list[str]:

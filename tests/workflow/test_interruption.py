@@ -7,10 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
-import pytest
-from running import command, run_workflow, workplace
+from running import TINY, command, run_workflow, workplace
 
-TINY = "tests/workflow/tiny.yaml"
 SAME = ("weights.tsv", "contributions.tsv", "validation_matrix.tsv", "benchmark.tsv", "plan.tsv")
 
 
@@ -37,14 +35,7 @@ def stop_when(folder: Path, sign: str, how: signal.Signals) -> str:
     return printed.read_text()
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = workplace(tmp_path_factory.mktemp("undisturbed"))
-    run_workflow(folder, configfile=TINY)
-    return folder
-
-
-def test_interrupted_twice_it_ends_with_the_same_models_and_tables(undisturbed: Path, tmp_path: Path):
+def test_interrupted_twice_it_ends_with_the_same_models_and_tables(tiny: Path, tmp_path: Path):
     folder = workplace(tmp_path / "disturbed")
     stop_when(folder, "train_preparation mini", signal.SIGINT)  # as Ctrl-C does
     stop_when(folder, "[mine] step", signal.SIGKILL)  # as a power cut does
@@ -52,11 +43,11 @@ def test_interrupted_twice_it_ends_with_the_same_models_and_tables(undisturbed: 
     assert finished_before
     printed = run_workflow(folder, configfile=TINY)
     assert "train_preparation mini" not in printed, "what was done is not done again"
-    assert digests(folder) == digests(undisturbed)
+    assert digests(folder) == digests(tiny)
 
 
-def test_fixed_tasks_groups_and_weights_of_ones_own(undisturbed: Path):
-    results = undisturbed / "results" / "tiny"
+def test_fixed_tasks_groups_and_weights_of_ones_own(tiny: Path):
+    results = tiny / "results" / "tiny"
     weights = [line.split("\t") for line in (results / "weights.tsv").read_text().splitlines()]
     by_task = {row[0]: dict(zip(weights[0], row, strict=True)) for row in weights[1:]}
     assert by_task["vqa"]["weight"] == by_task["chart"]["weight"]

@@ -111,7 +111,7 @@ def _saved(shard: Path, size: int) -> pa.Table | None:
     try:
         answers = read_parquet(shard)
     except VisatbError as error:
-        say(f"{error}; answered again")
+        say(f"answered again: {error}")
         return None
     return answers if len(answers) == size else None
 

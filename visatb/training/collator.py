@@ -37,7 +37,10 @@ def open_image(image: Image.Image | str | Path) -> Image.Image:
         with Image.open(image) as opened:
             return _opaque(opened)
     except Exception as error:  # Pillow's decoders raise what they like
-        raise VisatbError(f"{image}: cannot be opened as an image ({error})") from error
+        raise VisatbError(
+            f"{image}: cannot be opened as an image ({error}); put it back, or take its record out of the data, "
+            "and give the same command again"
+        ) from error
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -1,5 +1,6 @@
 """One training from its mixture to its model: set up, go on from the last checkpoint, train, publish."""
 
+import copy
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ from visatb.training.checkpoints import (
     WHOLE,
     Checkpoints,
     deepspeed_layout,
+    defect,
     file_digest,
     folder_digest,
     told_if_unwritable,
@@ -205,8 +207,10 @@ def _resume_point(run: str, trainer: VitwTrainer, checkpoints: Checkpoints) -> s
         if trainer.is_world_process_zero():
             for difference in checkpoints.others():
                 say(f"[{run}] {difference}")
-            for path, defect in checkpoints.remove_broken().items():
-                say(f"[{run}] {path}: {defect}, skipped and removed")
+            if checkpoints.finished_model.exists():
+                say(f"[{run}] {checkpoints.finished_model}: {defect(checkpoints.finished_model)}, trained again")
+            for path, what in checkpoints.remove_broken().items():
+                say(f"[{run}] {path}: {what}, skipped and removed")
         newest = checkpoints.newest_intact()
     if newest and trainer.is_world_process_zero():
         say(f"[{run}] goes on from {newest}")
@@ -233,7 +237,8 @@ def _trainer(
         model=model,
         args=arguments,
         train_dataset=MixtureDataset(table),
-        data_collator=Collator(processor, tasks, recipe.max_length, always_an_image=has_images),
+        # A copy: a tokenizer notes how it last padded, and what is saved must not depend on the steps of this attempt.
+        data_collator=Collator(copy.deepcopy(processor), tasks, recipe.max_length, always_an_image=has_images),
         processing_class=processor,
         callbacks=[History(folder / "training.jsonl", run)],
         tasks=tasks,

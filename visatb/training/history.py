@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from visatb.files import told_if_full
 from visatb.progress import Progress
 
 
@@ -76,7 +77,7 @@ class History(TrainerCallback):
 
     def _append(self, entry: dict[str, Any]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab+") as stream:
+        with told_if_full(self._path), self._path.open("ab+") as stream:
             stream.seek(max(0, stream.tell() - 1))
             torn = stream.read(1) not in (b"", b"\n")
             stream.write(b"\n" * torn + json.dumps(entry, allow_nan=False).encode() + b"\n")
