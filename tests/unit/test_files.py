@@ -1,3 +1,10 @@
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +78,71 @@ def test_a_block_that_writes_nothing_leaves_what_was_there(tmp_path: Path, as_fo
     with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "target"):
         pass
     assert content(tmp_path / "target") == "old"
+
+
+KILLED_WHILE_WRITING = """
+import os, signal, sys
+from visatb.files import atomic_path
+with atomic_path(sys.argv[1]) as temporary:
+    temporary.mkdir() if sys.argv[2] == "folder" else temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_kill_left_is_removed_when_the_same_file_is_written_again(tmp_path: Path, kind: str):
+    target, other = tmp_path / "target", tmp_path / "target.json"
+    for path in (target, target, other):
+        done = subprocess.run([sys.executable, "-c", KILLED_WHILE_WRITING, str(path), kind], check=False)
+        assert done.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 2, "the second has removed what the first left"
+    write_text(target, "whole")
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert len(left) == 2
+    assert left[0].startswith(".target.json.")
+    assert left[1] == "target"
+
+
+def test_what_living_processes_write_stays(tmp_path: Path):
+    here, old = socket.gethostname().split(".")[0], time.time() - 25 * 3600
+    names = {f"elsewhere.{os.getpid()}": None, f"{here}.{os.getpid()}": old, "elsewhere.1": old}
+    for name, changed in names.items():
+        path = tmp_path / f".target.{name}.01234567.tmp"
+        path.write_text("half")
+        if changed:
+            os.utime(path, (changed, changed))
+    write_text(tmp_path / "target", "whole")
+    left = {path.name for path in tmp_path.iterdir()} - {"target"}
+    # Whether a process of another machine lives cannot be asked: its age decides.
+    assert left == {f".target.{name}.01234567.tmp" for name in (f"elsewhere.{os.getpid()}", f"{here}.{os.getpid()}")}
+
+
+def test_a_full_disk_is_told_with_its_room(tmp_path: Path):
+    told = rf"deep/target: could not .*; [\d.]+ [GM]B are free in {tmp_path}/deep\. Make room"
+    with pytest.raises(VisatbError, match=told):
+        fill_disk_while_writing(tmp_path / "deep/target")
+    assert list((tmp_path / "deep").iterdir()) == []
+
+
+def fill_disk_while_writing(target: Path) -> None:
+    with atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_damage_within_a_parquet_file_is_seen_or_does_no_harm(tmp_path: Path):
+    path = tmp_path / "a.parquet"
+    table = pa.table({"id": [str(number) for number in range(1000)]})
+    write_parquet(path, table)
+    content = path.read_bytes()
+    seen = 0
+    for place in range(4, len(content), 7):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
+        try:
+            assert read_parquet(path)["id"].equals(table["id"])
+        except VisatbError:
+            seen += 1
+    assert seen > len(content) / 7 / 2
 
 
 def test_a_folder_that_is_not_there_is_made(tmp_path: Path):
