@@ -26,6 +26,7 @@ Shards = dict[Path, tuple[int, int]]
 
 def write_questions(folder: Path) -> None:
     """Write the records of two tasks, with their images."""
+    folder.mkdir(parents=True)
     for task in TASKS:
         rows = []
         for number in range(SAMPLES):
