@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 AT_FILE_EVENT = Path(__file__).with_name("at_file_event.py")
-PATIENCE = 240.0
+PATIENCE = 600.0
 """Seconds after which something that was waited for counts as never coming."""
 _MARK = "VISATB_FAULT_MARK"
 

@@ -86,7 +86,8 @@ def test_at_any_change_of_the_run_folder(tmp_path: Path, training: Training, see
 
 @pytest.mark.slow
 def test_while_answers_are_saved(tmp_path: Path, small_disk: Disk, training: Training, undisturbed: Path) -> None:  # noqa: F811
-    folder, printed = small_disk("size=96k") / "run", tmp_path / "printed.txt"
+    pages = sum(-(-path.stat().st_size // 4096) for path in (undisturbed / "run/shards").rglob("*.parquet"))
+    folder, printed = small_disk(f"size={4 * (pages // 2)}k") / "run", tmp_path / "printed.txt"
     line = prediction(training.model, undisturbed / "records", folder)
     refused(line, printed, str(folder))
     saved = shards(folder)
