@@ -54,7 +54,8 @@ def copied(tiny: Path, folder: Path, without: tuple[str, ...] = (), how: str = "
 
 
 def line(folder: Path, *targets: str) -> list[str]:
-    return command(folder, *targets, configfile=TINY)
+    words = command(folder, configfile=TINY)
+    return [words[0], *targets, *words[1:]]
 
 
 def trainer_of(head: Started, run: str) -> psutil.Process:

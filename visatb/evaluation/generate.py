@@ -101,7 +101,8 @@ def _answered(
             write_parquet(shard, answers)
         parts.append(answers)
         progress.at(start + size)
-    return pa.concat_tables(parts)
+    # Read and fresh shards name the parts of lists differently: the file is the same to the byte, whichever they were.
+    return pa.concat_tables(parts).cast(PREDICTION_SCHEMA)
 
 
 def _saved(shard: Path, size: int) -> pa.Table | None:
