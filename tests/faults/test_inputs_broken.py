@@ -54,7 +54,6 @@ def test_an_image_in_the_middle_of_a_training(tmp_path: Path, training: Training
         BREAKS[how](image)
         assert trainer.end() == 1, trainer.said
         check_told(trainer.said, image)
-    refused(here.command(folder), printed, image)
     kept, lines = whole_checkpoint(folder), len(history(folder))
     assert kept >= 3
     image.write_bytes(content)

@@ -48,7 +48,8 @@ def wait_for_kind(kind: str, draw: random.Random, trainer: Started, folder: Path
         trainer.wait_for(lambda: any(folder.glob("checkpoints/*/last")))
 
 
-@seeds(3)
+@pytest.mark.slow
+@seeds(2)
 def test_killed_at_any_moment_it_ends_as_if_undisturbed(tmp_path: Path, training: Training, seed: int) -> None:
     draw = random.Random(seed)
     folder, printed = tmp_path / "run", tmp_path / "printed.txt"
