@@ -122,7 +122,7 @@ def test_results_that_lie_elsewhere_now_are_not_made_again(tmp_path: Path, tiny:
     folder = copied(tiny, tmp_path / "elsewhere", how="-r")
     shutil.rmtree(folder / ".snakemake")
     trained, answered = steps_trained(folder), answers_saved(folder)
-    for path in folder.glob("results/tiny/mixtures/*.parquet"):
+    for path in folder.glob("results/tiny/mixtures/*.arrow"):
         os.utime(path)
     targets = () if "VISATB_FAULT_ROUNDS" in os.environ else (MINE_SCORED,)
     said = finish(line(folder, *targets), tmp_path / "printed.txt", folder)
@@ -136,7 +136,7 @@ def test_results_that_lie_elsewhere_now_are_not_made_again(tmp_path: Path, tiny:
 def test_one_training_of_many_fails(tmp_path: Path, tiny: Path) -> None:
     folder = copied(tiny, tmp_path / "copy", without=("mine", "ew"))
     planned = re.findall(r"^  (\S.*?): ", finish([*line(folder), "-n"], tmp_path / "plan.txt", folder), re.M)
-    mixture = folder / "results/tiny/mixtures/mine.parquet"
+    mixture = folder / "results/tiny/mixtures/mine.arrow"
     content, status = mixture.read_bytes(), mixture.stat()
     mixture.write_bytes(content[:-50])
     os.utime(mixture, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -146,7 +146,7 @@ def test_one_training_of_many_fails(tmp_path: Path, tiny: Path) -> None:
     summary = said[said.rindex("job(s) failed") :]
     assert "train mine" in summary
     assert "results/tiny/logs/train/mine.log" in summary
-    assert "| error: results/tiny/mixtures/mine.parquet: cannot be read" in said
+    assert "| error: results/tiny/mixtures/mine.arrow: cannot be read" in said
     assert "Traceback" not in said
     mixture.write_bytes(content)
     os.utime(mixture, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -162,7 +162,7 @@ def test_one_training_of_many_fails(tmp_path: Path, tiny: Path) -> None:
 def test_outputs_that_snakemake_knows_as_half_written(tmp_path: Path, tiny: Path) -> None:
     folder = copied(tiny, tmp_path / "copy")
     model = Path("results/tiny/runs/mine/model")
-    halves = ("mixtures/mine.parquet", "predictions/mine/test/vqa.parquet", "scores/mine/test/vqa.parquet")
+    halves = ("mixtures/mine.arrow", "predictions/mine/test/vqa.parquet", "scores/mine/test/vqa.parquet")
     for name in halves:
         os.truncate(folder / "results/tiny" / name, 100)
     (folder / model / "config.json").unlink()

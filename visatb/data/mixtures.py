@@ -124,7 +124,10 @@ def read_mixture(path: str | Path) -> pa.Table:
             return read_parquet(path)
         return pa.ipc.open_file(source).read_all()
     except (OSError, pa.ArrowInvalid) as error:
-        raise VisatbError(f"{path}: cannot be read as a mixture ({error}); delete it to have it made again") from error
+        raise VisatbError(
+            f"{path}: cannot be read as a mixture ({error}); delete it, so far as it is there, to have it made again, "
+            "and give the same command again"
+        ) from error
 
 
 def _blocks(

@@ -90,7 +90,7 @@ def write_split(output: str | Path, wanted: WantedSplit, tolerated: float = 0.0,
     """
     report = Report(wanted.task, wanted.split)
     with atomic_path(output) as temporary:
-        with pq.ParquetWriter(temporary, RECORD_SCHEMA, compression="zstd") as writer:
+        with pq.ParquetWriter(temporary, RECORD_SCHEMA, compression="zstd", write_page_checksum=True) as writer:
             for batch in _good_batches(wanted, report, processes):
                 writer.write_batch(batch)
         report.refuse_if_bad(wanted.files, tolerated)
