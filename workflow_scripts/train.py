@@ -3,10 +3,11 @@
 import argparse
 import os
 
-from visatb.command_line import named_number
+from visatb.command_line import groups, named_number, named_value
 from visatb.devices import computes_on_cpu
 from visatb.errors import friendly_exit
 from visatb.files import read_table
+from visatb.training.weighting_methods import METHOD_NAMES, Method
 
 
 def arguments() -> argparse.Namespace:
@@ -20,6 +21,15 @@ def arguments() -> argparse.Namespace:
     weights = parser.add_argument_group("weights (1 for every task if none are given)")
     weights.add_argument("--weights", help="weights.tsv")
     weights.add_argument("--weight", type=named_number, nargs="+", default=[], metavar="TASK=WEIGHT")
+    method = parser.add_argument_group("method: what becomes of the weights during the training")
+    method.add_argument("--method", choices=METHOD_NAMES, default="given", help="given: they stay as they are")
+    method.add_argument(
+        "--group", type=named_value, nargs="+", default=[], metavar="GROUP=TASK,TASK", help="tasks that are balanced"
+    )
+    method.add_argument("--dwa-window", type=int, default=25, help="optimiser steps")
+    method.add_argument("--dwa-temperature", type=float, default=2.0)
+    method.add_argument("--igbv1-first-step", type=int, default=100, help="of the base, counted from 0")
+    method.add_argument("--igbv1-last-step", type=int, default=199, help="of the base, counted from 0")
     recipe = parser.add_argument_group("recipe: what the result depends on")
     recipe.add_argument("--seed", type=int, required=True)
     recipe.add_argument("--epochs", type=float, required=True)
@@ -63,7 +73,9 @@ def main() -> None:
     given = vars(args)
     recipe = Recipe(**{name: given[name] for name in Recipe.__dataclass_fields__})
     machine = Machine(**{name: given[name] for name in Machine.__dataclass_fields__ if name in given})
-    fit(args.run, args.mixture, args.base, weights or None, recipe, machine, args.folder, args.output)
+    numbers = {name: given[name] for name in Method.__dataclass_fields__ if name in given}
+    method = Method(args.method, groups(args.group), **numbers)
+    fit(args.run, args.mixture, args.base, weights or None, recipe, machine, args.folder, args.output, method)
     leave_when_all_is_done()
 
 

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PrinterCallback, TrainerCallback, Trai
 from visatb.errors import VisatbError
 from visatb.training.collator import Collator, Sample
 from visatb.training.trainer import VitwTrainer
-from visatb.training.weighting import FixedWeights, weights_of
+from visatb.training.weighting import WeightedTokens, weights_of
 
 MIXED = [sample(TASKS[number % 4], number) for number in range(8)]
 BY_TASK = sorted(MIXED, key=lambda one: one["task"])
@@ -101,7 +101,7 @@ def trained(
         data_collator=Collator(processor_of(family), TASKS, 512),
         callbacks=[recorder],
         tasks=TASKS,
-        weighting=FixedWeights(weights_of(TASKS, lambdas, "test")),
+        weighting=WeightedTokens(weights_of(TASKS, lambdas, "test")),
         normalization=normalization,
     )
     trainer.remove_callback(PrinterCallback)

@@ -40,7 +40,8 @@ from visatb.training.processes import (
     world_size,
 )
 from visatb.training.trainer import VitwTrainer
-from visatb.training.weighting import FixedWeights, weights_of
+from visatb.training.weighting import Weighting, weights_of
+from visatb.training.weighting_methods import Method
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ def fit(
     machine: Machine,
     folder: str | Path,
     output: str | Path,
+    method: Method | None = None,
 ) -> None:
     """Train ``base`` on a mixture and put the model at ``output``.
 
@@ -129,6 +131,7 @@ def fit(
         machine: how it is computed here.
         folder: the run's own folder.
         output: where the finished model goes.
+        method: what becomes of the weights during the training; by default they stay as given.
 
     Raises:
         VisatbError: a task of the mixture has no weight, the batch does not split evenly over the devices, the devices
@@ -139,7 +142,9 @@ def fit(
     table = read_mixture(mixture)
     tasks = sorted(table["task"].unique().to_pylist())
     lambdas = weights_of(tasks, weights or dict.fromkeys(tasks, 1.0), "weights")
-    description = _description(mixture, base, recipe, machine, tasks, lambdas)
+    method = method or Method()
+    weighting = method.weighting(tasks, lambdas, recipe.seed)
+    description = _description(mixture, base, recipe, machine, tasks, lambdas) | method.description()
     checkpoints = Checkpoints(Path(folder) / "checkpoints", description, _layout(machine))
     with alone_together(folder, run):
         if checkpoints.is_finished():
@@ -154,7 +159,7 @@ def fit(
         disable_progress_bar()
         if machine.deepspeed:
             prepare_deepspeed(machine.deepspeed, machine.gpus)
-        trainer = _trainer(run, table, tasks, FixedWeights(lambdas), base, recipe, machine, Path(folder), checkpoints)
+        trainer = _trainer(run, table, tasks, weighting, base, recipe, machine, Path(folder), checkpoints)
         with LeaveOnSignal() as leaving:
             trainer.add_callback(leaving)
             trainer.train(resume_from_checkpoint=_resume_point(run, trainer, checkpoints))
@@ -221,7 +226,7 @@ def _trainer(
     run: str,
     table: pa.Table,
     tasks: Sequence[str],
-    weighting: FixedWeights,
+    weighting: Weighting,
     base: str,
     recipe: Recipe,
     machine: Machine,
