@@ -31,6 +31,7 @@ from visatb.training.checkpoints import Checkpoints, deepspeed_layout, folder_di
 from visatb.training.fit import Machine, _description
 from visatb.training.history import History
 from visatb.training.models import FAMILIES
+from visatb.training.weighting_methods import Method, MethodName
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -118,6 +119,26 @@ def test_at_an_epochs_end_and_with_other_micro_batches_it_goes_on_as_well(
 @pytest.fixture(scope="module")
 def llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny("llava", tmp_path_factory.mktemp("llava") / "base")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["tla", "rlw", "dwa", "igbv1"])
+def test_weights_that_move_go_on_where_a_kill_left_them(
+    tmp_path: Path, llava: Path, data: Path, name: MethodName
+) -> None:
+    # The checkpoint of step 6 lies in the midst of DWA's two windows, and of IGBv1's base.
+    numbers = {"dwa_window": 5, "igbv1_first_step": 3, "igbv1_last_step": 8}
+    groups = {"seen": ("caption", "vqa"), "ocr": ("ocr",)}
+    train_here(tmp_path / "undisturbed", llava, data, Method(name, groups, **numbers), epochs=2)
+    options = {"method": name, "group": ["seen=caption,vqa", "ocr=ocr"], "epochs": 2, "micro_batch_size": 4}
+    kill_after(6, tmp_path / "killed", llava, data, **options, **numbers)
+    said = train(tmp_path / "killed", llava, data, **options, **numbers)
+    assert "[mini] goes on from" in said
+    assert same(weights_in(tmp_path / "killed/model"), weights_in(tmp_path / "undisturbed/model"))
+    histories = [(tmp_path / place / "training.jsonl").read_text() for place in ("killed", "undisturbed")]
+    killed, undisturbed = ([json.loads(line) for line in history.splitlines()][-1] for history in histories)
+    assert killed["weights"] == undisturbed["weights"]
+    assert (killed["weights"]["ocr"] == 1) == (name == "tla")
 
 
 def test_another_training_starts_afresh_and_a_finished_one_is_not_repeated(

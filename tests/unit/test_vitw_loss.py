@@ -15,7 +15,8 @@ from transformers import PreTrainedModel, PrinterCallback, TrainerCallback, Trai
 from visatb.errors import VisatbError
 from visatb.training.collator import Collator, Sample
 from visatb.training.trainer import VitwTrainer
-from visatb.training.weighting import WeightedTokens, weights_of
+from visatb.training.weighting import weights_of
+from visatb.training.weighting_methods import Method, MethodName
 
 MIXED = [sample(TASKS[number % 4], number) for number in range(8)]
 BY_TASK = sorted(MIXED, key=lambda one: one["task"])
@@ -74,6 +75,7 @@ def trained(
     accumulation: int,
     lambdas: dict[str, float] = LAMBDAS,
     normalization: str = "step",
+    method: Method | None = None,
     **options: Any,
 ) -> tuple[Recorder, VitwTrainer]:
     """Train for one epoch, in the samples' order, and return what each step's gradient and loss were."""
@@ -101,7 +103,7 @@ def trained(
         data_collator=Collator(processor_of(family), TASKS, 512),
         callbacks=[recorder],
         tasks=TASKS,
-        weighting=WeightedTokens(weights_of(TASKS, lambdas, "test")),
+        weighting=(method or Method()).weighting(TASKS, weights_of(TASKS, lambdas, "test"), seed=5),
         normalization=normalization,
     )
     trainer.remove_callback(PrinterCallback)
@@ -202,3 +204,72 @@ def test_the_log_tells_each_tasks_mean_loss(tmp_path: Path) -> None:
 def test_a_diverged_training_is_told(tmp_path: Path) -> None:
     with pytest.raises(VisatbError, match=r"step \d: the training has diverged.*lower the learning rate"):
         trained(tmp_path, "llava", MIXED, 1, 1, learning_rate=1e30)
+
+
+BALANCED = {"seen": ("caption", "vqa"), "ocr": ("ocr",)}  # and text stays at its given weight
+STEPS = [sample(TASKS[(number * 7) % 4], number) for number in range(48)]  # 6 steps of 8, with every task in each
+
+
+@pytest.mark.parametrize("name", ["rlw", "dwa", "igbv1"])
+def test_weights_that_move_are_those_of_the_very_step_however_it_is_split(tmp_path: Path, name: MethodName) -> None:
+    method = Method(name, BALANCED, dwa_window=2, igbv1_first_step=1, igbv1_last_step=2)
+    options = {"method": method, "learning_rate": 1e-2, "lr_scheduler_type": "constant"}
+    whole, _ = trained(tmp_path, "llava", STEPS, 8, 1, **options)
+    parts, _ = trained(tmp_path, "llava", STEPS, 2, 4, **options)
+    still, _ = trained(
+        tmp_path, "llava", STEPS, 8, 1, lambdas=LAMBDAS | dict.fromkeys(TASKS[:3], 1.0), **options | {"method": None}
+    )
+    first = {"rlw": 0, "dwa": 4, "igbv1": 3}[name]
+    for step, (one, other) in enumerate(zip(whole.logs, parts.logs, strict=True)):
+        assert one["weights"] == pytest.approx(other["weights"], rel=1e-4)
+        assert one["weights"]["text"] == LAMBDAS["text"]
+        assert (one["weights"] == still.logs[step]["weights"]) == (step < first)
+        losses, lambdas = one["task_loss"], one["weights"]
+        counts = tokens_of(STEPS[8 * step : 8 * step + 8])
+        mean = sum(lambdas[t] * counts[t] * losses[t] for t in TASKS) / sum(lambdas[t] * counts[t] for t in TASKS)
+        assert one["loss"] == pytest.approx(mean, rel=1e-6)
+        assert other["loss"] == pytest.approx(mean, rel=1e-3)
+        assert distance(parts.gradients[step], whole.gradients[step]) < 1e-3
+    if name == "igbv1":
+        assert weights_now(whole.logs, 3) == pytest.approx(
+            [whole.logs[3]["weights"][t] for t in ("vqa", "ocr")], rel=1e-6
+        )
+
+
+def tokens_of(samples: Sequence[Sample]) -> dict[str, int]:
+    """Return each task's number of supervised tokens."""
+    batch = Collator(processor_of("llava"), TASKS, 512)(list(samples))
+    ids = batch["task_ids"][batch["labels"] != IGNORED]
+    return {task: int((ids == place).sum()) for place, task in enumerate(TASKS)}
+
+
+def weights_now(logs: Sequence[dict[str, Any]], step: int) -> list[float]:
+    """Return IGBv1's weights of both groups in a step, from the task losses of this step and of steps 1 and 2."""
+
+    def of_groups(number: int) -> list[float]:
+        loss, count = logs[number]["task_loss"], tokens_of(STEPS[8 * number : 8 * number + 8])
+        seen = (loss["caption"] * count["caption"] + loss["vqa"] * count["vqa"]) / (count["caption"] + count["vqa"])
+        return [seen, loss["ocr"]]
+
+    base = np.mean([of_groups(1), of_groups(2)], axis=0)
+    exponentials = np.exp(np.array(of_groups(step)) / base)
+    return list(2 * exponentials / exponentials.sum())
+
+
+def test_tla_is_the_mean_of_task_means_by_the_step_or_by_the_micro_batch(tmp_path: Path) -> None:
+    method = Method("tla", {task: (task,) for task in TASKS})
+    model = model_of("llava").double()
+
+    def task_means(samples: Sequence[Sample]) -> torch.Tensor:
+        by_task: dict[str, list[torch.Tensor]] = {}
+        for one in samples:
+            by_task.setdefault(one["task"], []).extend(token_losses(model, "llava", one))
+        return torch.stack([torch.stack(losses).mean() for losses in by_task.values()]).mean()
+
+    for normalization, batches in (("step", [MIXED]), ("micro_batch", split(MIXED, 2))):
+        model.zero_grad()
+        expected = torch.stack([task_means(batch) for batch in batches]).mean()
+        expected.backward()
+        recorder, _ = trained(tmp_path, "llava", MIXED, 2, 4, normalization=normalization, method=method)
+        assert recorder.logs[0]["loss"] == pytest.approx(expected.item(), rel=1e-6)
+        assert distance(recorder.gradients[0], gradients_of(model)) < 3e-6

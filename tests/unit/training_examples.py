@@ -21,6 +21,7 @@ from visatb.files import write_parquet
 from visatb.training.collator import Sample
 from visatb.training.fit import Machine, Recipe, fit
 from visatb.training.tiny import build_tiny
+from visatb.training.weighting_methods import Method
 
 torch.set_num_threads(1)
 ROOT = Path(__file__).parents[2]
@@ -101,7 +102,10 @@ def training_command(
     settings = RECIPE | {"micro-batch-size": 4, "attention": "eager"}
     settings |= {name.replace("_", "-"): value for name, value in options.items()}
     flags = [f"--{name}" for name, value in settings.items() if value is True]
-    arguments = [text for name, value in settings.items() if value is not True for text in (f"--{name}", str(value))]
+    values = {name: value if isinstance(value, list) else [value] for name, value in settings.items()}
+    arguments = [
+        t for name, value in values.items() if settings[name] is not True for t in (f"--{name}", *map(str, value))
+    ]
     places = {"run": "mini", "base": base, "mixture": mixture, "folder": folder, "output": folder / "model"}
     arguments += [text for name, value in places.items() for text in (f"--{name}", str(value))]
     given = ["--weight", *(f"{task}={value}" for task, value in weights.items())]
@@ -133,10 +137,12 @@ def recipe(**changes: Any) -> Recipe:
     return Recipe(**settings | changes)
 
 
-def train_here(folder: Path, base: Path | str, mixture: Path, **changes: Any) -> None:
+def train_here(
+    folder: Path, base: Path | str, mixture: Path, method: Method | None = None, **changes: Any
+) -> None:
     """Train in this process, by `fit`; ``changes`` are the recipe's."""
     machine = Machine(micro_batch_size=4, attention="eager", save_steps=3)
-    fit("mini", mixture, str(base), LAMBDAS, recipe(**changes), machine, folder, folder / "model")
+    fit("mini", mixture, str(base), LAMBDAS, recipe(**changes), machine, folder, folder / "model", method)
 
 
 def weights_in(model: Path) -> dict[str, torch.Tensor]:
