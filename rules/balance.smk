@@ -1,15 +1,26 @@
 # Scores to weights: the validation matrix, then contributions, difficulties and lambda.
 
-BALANCING = EXPERIMENT.config.balancing
+COLUMNS = [f"{task}:{metric}" for task, metric in EXPERIMENT.validation_columns]
 VALIDATION_SCORES = [
     f"<results>/scores/{run}/{split}/{task}.parquet" for run, split, task in EXPERIMENT.evaluations("val")
 ]
-COLUMNS = [f"{task}:{metric}" for task, metric in EXPERIMENT.validation_columns]
-BALANCED = options(
-    column=COLUMNS,
-    group=[f"{group}={','.join(tasks)}" for group, tasks in EXPERIMENT.groups.items()],
-    difficulty=BALANCING.difficulty,
-)
+
+
+def measured_scores(weights):
+    """The validation scores that the weights of `visatb` or of a variant follow from."""
+    return [f"<results>/scores/{run}/{split}/{task}.parquet" for run, split, task in EXPERIMENT.measured_by(weights)]
+
+
+def weights_options(weights):
+    settings = EXPERIMENT.balance_settings(weights)
+    return options(
+        column=COLUMNS,
+        group=[f"{group}={','.join(tasks)}" for group, tasks in EXPERIMENT.groups.items()],
+        **vars(settings),
+        bootstrap=EXPERIMENT.config.balancing.bootstrap,
+        seed=EXPERIMENT.config.seed,
+        fixed=pairs({task: fixed.weight for task, fixed in EXPERIMENT.config.fixed_tasks.items()}),
+    )
 
 
 rule collect_validation_matrix:
@@ -34,15 +45,18 @@ rule collect_validation_matrix:
         runtime=30,
     params:
         scores=EXPERIMENT.folder / "scores",
-        balanced=BALANCED,
+        options=options(
+            column=COLUMNS,
+            run=[f"{run.name}={','.join(run.evaluates['val'])}" for run in EXPERIMENT.preparation_runs],
+        ),
     shell:
-        "python $SCRIPTS/collect_validation_matrix.py --scores {params.scores:q} {params.balanced}"
+        "python $SCRIPTS/collect_validation_matrix.py --scores {params.scores:q} {params.options}"
         " --matrix {output.matrix:q} --tidy {output.tidy:q} > {log:q} 2>&1"
 
 
 rule compute_weights:
     input:
-        VALIDATION_SCORES,
+        measured_scores("visatb"),
     output:
         contributions="<results>/contributions.tsv",
         contributions_intervals="<results>/contributions_intervals.tsv",
@@ -65,20 +79,30 @@ rule compute_weights:
         runtime=60,
     params:
         scores=EXPERIMENT.folder / "scores",
-        balanced=BALANCED,
-        options=options(
-            temperature=BALANCING.temperature,
-            alpha_out=BALANCING.alpha.out,
-            alpha_in=BALANCING.alpha.in_,
-            alpha_difficulty=BALANCING.alpha.difficulty,
-            on_unlearned=BALANCING.on_unlearned,
-            bootstrap=BALANCING.bootstrap,
-            seed=EXPERIMENT.config.seed,
-            fixed=pairs({task: fixed.weight for task, fixed in EXPERIMENT.config.fixed_tasks.items()}),
-        ),
+        options=weights_options("visatb"),
     shell:
-        "python $SCRIPTS/compute_weights.py --scores {params.scores:q} {params.balanced} {params.options}"
+        "python $SCRIPTS/compute_weights.py --scores {params.scores:q} {params.options}"
         " --contributions-table {output.contributions:q}"
         " --contributions_intervals-table {output.contributions_intervals:q}"
         " --difficulty-table {output.difficulty:q} --weights-table {output.weights:q}"
         " --balancing {output.balancing:q} > {log:q} 2>&1"
+
+
+if EXPERIMENT.config.variants:
+
+    use rule compute_weights as compute_variant with:
+        input:
+            lambda w: measured_scores(w.variant),
+        output:
+            contributions="<results>/variants/{variant}/contributions.tsv",
+            contributions_intervals="<results>/variants/{variant}/contributions_intervals.tsv",
+            difficulty="<results>/variants/{variant}/difficulty.tsv",
+            balancing="<results>/variants/{variant}/balancing.json",
+            weights="<results>/variants/{variant}/weights.tsv",
+        log:
+            "<results>/logs/compute_variant/{variant}.log",
+        benchmark:
+            "<results>/benchmarks/compute_variant/{variant}.tsv"
+        params:
+            scores=EXPERIMENT.folder / "scores",
+            options=lambda w: weights_options(w.variant),

@@ -33,8 +33,8 @@ os.environ |= {
     "SCRIPTS": str(Path(workflow.basedir) / "workflow_scripts"),
     "MODEL_PYTHON": EXPERIMENT.config.python or "python",
 }
-PREPARATION = [run.name for run in EXPERIMENT.preparation_runs]
-SINGLE = [run.name for run in EXPERIMENT.final_runs if run.kind == "single"]
+PREPARATION = [run.name for run in EXPERIMENT.preparation_runs if run.is_trained]
+SINGLE = [run.name for run in EXPERIMENT.final_runs if run.kind == "single" and run.name not in PREPARATION]
 FINAL = [run.name for run in EXPERIMENT.final_runs if run.kind != "single"]
 SCORES = [
     f"<results>/scores/{run}/{split}/{task}.parquet"
@@ -47,7 +47,18 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
+def answering(all_tasks):
+    """The runs that answer all tasks, or one alone, each where the split of which this is true follows in the path."""
+    return "|".join(
+        f"{re.escape(run.name)}(?=/{split}/)"
+        for run in EXPERIMENT.runs.values()
+        for split, tasks in run.evaluates.items()
+        if (len(tasks) == len(EXPERIMENT.tasks)) == all_tasks
+    ) or "(?!)"
+
+
 wildcard_constraints:
     run=one_of(EXPERIMENT.runs),
     task=one_of(EXPERIMENT.all_tasks),
     split="train|val|test",
+    variant=one_of(EXPERIMENT.config.variants),

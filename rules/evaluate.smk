@@ -3,7 +3,7 @@
 
 rule predict:
     input:
-        model="<results>/runs/{run}/model",
+        model=model_to_ask,
         records=records_to_answer,
     output:
         [f"<results>/predictions/{{run}}/{{split}}/{task}.parquet" for task in EXPERIMENT.tasks],
@@ -12,7 +12,7 @@ rule predict:
     benchmark:
         "<results>/benchmarks/predict/{run}.{split}.tsv"
     wildcard_constraints:
-        run=one_of([name for name, run in EXPERIMENT.runs.items() if len(run.mixture) > 1]),
+        run=answering(all_tasks=True),
     priority: 35
     conda:
         "../envs/train.yaml"
@@ -28,11 +28,12 @@ rule predict:
         options=prediction_options,
         records=EXPERIMENT.folder / "records",
         output=subpath(output[0], parent=True),
-        shards=subpath(input.model, parent=True),
+        model=lambda w, input: str(input.model) or BASE,
+        folder=lambda w: EXPERIMENT.folder / "runs" / w.run,
     shell:
         "VISATB_PROGRESS_FD=3 $MODEL_PYTHON $SCRIPTS/predict.py {params.options} --threads {threads}"
-        " --model {input.model:q} --records {params.records:q} --output {params.output:q}"
-        " --shards {params.shards:q}/answers 3>&2 > {log:q} 2>&1"
+        " --model {params.model:q} --records {params.records:q} --output {params.output:q}"
+        " --shards {params.folder:q}/answers 3>&2 > {log:q} 2>&1"
 
 
 # A model trained on one task alone answers that task alone.
@@ -44,7 +45,7 @@ use rule predict as predict_alone with:
     benchmark:
         "<results>/benchmarks/predict/{run}.{split}.{task}.tsv"
     wildcard_constraints:
-        run=one_of([name for name, run in EXPERIMENT.runs.items() if len(run.mixture) == 1]),
+        run=answering(all_tasks=False),
     priority: 15
 
 

@@ -37,8 +37,30 @@ def pairs(mapping):
     return [f"{name}={value}" for name, value in mapping.items()]
 
 
+def base_checkpoint(wildcards):
+    """The model that trainings start from, where it is a folder; a hub name is no file to wait for."""
+    return BASE if PRETRAINING or ASSEMBLY or Path(BASE).exists() else []
+
+
+def model_to_ask(wildcards):
+    is_trained = EXPERIMENT.runs[wildcards.run].is_trained
+    return "<results>/runs/{run}/model" if is_trained else base_checkpoint(wildcards)
+
+
 def weights_file(wildcards):
-    return "<results>/weights.tsv" if EXPERIMENT.runs[wildcards.run].weights == "visatb" else []
+    weights = EXPERIMENT.runs[wildcards.run].weights
+    if weights == "visatb":
+        return "<results>/weights.tsv"
+    return f"<results>/variants/{weights}/weights.tsv" if weights in EXPERIMENT.config.variants else []
+
+
+def method_options(run):
+    """What a method that moves its weights is told: nothing of the numbers of other methods."""
+    if not run.moves_weights:
+        return {}
+    numbers = dict(getattr(EXPERIMENT.config, run.kind, {}))
+    groups = [f"{group}={','.join(tasks)}" for group, tasks in EXPERIMENT.groups.items()]
+    return dict(method=run.kind, group=groups, **{f"{run.kind}_{name}": number for name, number in numbers.items()})
 
 
 def training_options(wildcards):
@@ -50,6 +72,7 @@ def training_options(wildcards):
         seed=EXPERIMENT.config.seed,
         **{name: getattr(settings, name) for name in RECIPE},
         freeze=EXPERIMENT.model.freeze,
+        **method_options(EXPERIMENT.runs[wildcards.run]),
     )
 
 

@@ -1,9 +1,11 @@
 # What people read: the benchmark table, figures and the summary.
 
 TEST_SCORES = [f"<results>/scores/{run}/{split}/{task}.parquet" for run, split, task in EXPERIMENT.evaluations("test")]
+VARIANTS = list(EXPERIMENT.config.variants)
 PREPARATION_FIGURES = [
     f"<results>/figures/{name}.{kind}" for name in ("contributions", "difficulty", "weights") for kind in ("svg", "png")
 ]
+PREPARATION_FIGURES += [f"<results>/figures/variants.{kind}" for kind in ("svg", "png") if VARIANTS]
 FIGURES = PREPARATION_FIGURES + [
     f"<results>/figures/{name}.{kind}" for name in ("training", "benchmark") for kind in ("svg", "png")
 ]
@@ -99,9 +101,33 @@ rule plot_weights:
         "python $SCRIPTS/plot_weights.py --weights {input:q} --output {output:q} > {log:q} 2>&1"
 
 
+if VARIANTS:
+
+    rule plot_variants:
+        input:
+            "<results>/weights.tsv",
+            [f"<results>/variants/{name}/weights.tsv" for name in VARIANTS],
+        output:
+            figure("variants", "4 Weights"),
+            "<results>/figures/variants.png",
+        log:
+            "<results>/logs/plot_variants.log",
+        benchmark:
+            "<results>/benchmarks/plot_variants.tsv"
+        conda:
+            "../envs/report.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        params:
+            names=["visatb", *VARIANTS],
+        shell:
+            "python $SCRIPTS/plot_variants.py --names {params.names:q} --weights {input:q} --output {output:q} > {log:q} 2>&1"
+
+
 rule plot_training:
     input:
-        [f"<results>/runs/{run}/model" for run in EXPERIMENT.runs],
+        [f"<results>/runs/{run.name}/model" for run in EXPERIMENT.trained_runs],
     output:
         figure("training", "2 Training"),
         "<results>/figures/training.png",
@@ -145,6 +171,7 @@ rule summarize:
     input:
         weights="<results>/weights.tsv",
         balancing="<results>/balancing.json",
+        variants=[f"<results>/variants/{name}/weights.tsv" for name in VARIANTS],
         benchmark="<results>/benchmark.tsv",
         scores=["<results>/validation_scores.tsv", "<results>/test_scores.tsv"],
     output:
@@ -162,7 +189,9 @@ rule summarize:
         see=lambda w, input: [
             str(Path(input.weights).with_name(name)) for name in ("weights.tsv", "benchmark.md", "figures")
         ],
+        options=options(variant_names=VARIANTS),
     shell:
         "python $SCRIPTS/summarize.py --weights {input.weights:q}"
+        " {params.options} --variant-weights {input.variants:q}"
         " --balancing {input.balancing:q} --benchmark {input.benchmark:q}"
         " --scores {input.scores:q} --see {params.see:q} --output {output:q} > {log:q} 2>&1"

@@ -53,7 +53,7 @@ if PRETRAINING:
 rule train:
     input:
         mixture="<results>/mixtures/{run}.arrow",
-        base=BASE if PRETRAINING or ASSEMBLY or Path(BASE).exists() else [],
+        base=base_checkpoint,
         weights=weights_file,
     output:
         model=directory("<results>/runs/{run}/model"),

@@ -37,12 +37,18 @@ def temperature(text: str) -> float | str:
     return text if text == "auto" else float(text)
 
 
-def add_balancing(parser: argparse.ArgumentParser) -> None:
-    """Add what decides on the validation matrix and the weights: columns, groups and balancing settings."""
+def add_validation(parser: argparse.ArgumentParser) -> None:
+    """Add where validation scores lie, and the columns of the validation matrix."""
     parser.add_argument("--scores", required=True, metavar="FOLDER", help="holds <run>/val/<task>.parquet")
     parser.add_argument("--column", type=column, nargs="+", required=True, metavar="TASK:METRIC")
+
+
+def add_balancing(parser: argparse.ArgumentParser) -> None:
+    """Add what decides on the weights: columns, groups and balancing settings."""
+    add_validation(parser)
     parser.add_argument("--group", type=named_value, nargs="+", required=True, metavar="GROUP=TASK,TASK")
-    parser.add_argument("--difficulty", choices=("repurposed", "precise"), default="repurposed", help="Eq. 6 or 12")
+    parser.add_argument("--form", choices=("paired", "simple"), default="paired", help="Eq. 3 or 10")
+    parser.add_argument("--difficulty", choices=("repurposed", "precise"), default="repurposed", help="Eq. 6, or 11/12")
     parser.add_argument("--on-unlearned", choices=("drop", "clip", "error"), default="drop")
     parser.add_argument("--temperature", type=temperature, default="auto", help="T of Eq. 4, 5, 7; a number or auto")
     parser.add_argument("--alpha-out", type=float, default=0.25)
@@ -58,10 +64,11 @@ def balance_settings(arguments: argparse.Namespace) -> BalanceSettings:
         alpha_in=arguments.alpha_in,
         alpha_difficulty=arguments.alpha_difficulty,
         on_unlearned=arguments.on_unlearned,
+        form=arguments.form,
         difficulty=arguments.difficulty,
     )
 
 
 def groups(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    """Return group -> tasks from ``group=task,task`` pairs."""
+    """Return group -> tasks from ``group=task,task`` pairs, or run -> tasks."""
     return {group: tasks.split(",") for group, tasks in pairs}

@@ -25,7 +25,8 @@ from visatb.config_types import (
     Words,
 )
 
-METHODS = ("stl", "ew", "visatb")
+TRAINING_METHODS = ("tla", "rlw", "dwa", "igbv1")
+METHODS = ("stl", "ew", *TRAINING_METHODS, "visatb")
 OPENAI = "https://api.openai.com/v1"
 RESERVED_NAMES = ("mini", "base", *SPLITS)
 
@@ -118,8 +119,44 @@ class BalancingConfig(Section):
     on_unlearned: Literal["drop", "clip", "error"] = Field(
         "drop", description="what becomes of a column whose own task did not improve beyond its noise"
     )
-    difficulty: Literal["repurposed", "precise"] = Field("repurposed", description="Eq. 6, or Eq. 12 with 2N more runs")
+    form: Literal["paired", "simple"] = Field(
+        "paired",
+        description="Eq. 3, from `mini` and `plus-<group>`, or Eq. 10, from the base model and single-task runs",
+    )
+    difficulty: Literal["repurposed", "precise"] | None = Field(
+        None,
+        description="Eq. 6, or Eq. 12 with 2 more runs a task; left out it is `repurposed`, and in the simple form "
+        "`precise` (Eq. 11, with 1 more run a task), the only one that it has",
+    )
     bootstrap: PositiveInt = Field(2000, description="resamples behind the 95 % intervals")
+
+
+class VariantConfig(Section):
+    """Other weights from the same experiment, for an ablation: what differs from `balancing`."""
+
+    temperature: Temperature | None = Field(None, description="as in `balancing`, if another one")
+    alpha: AlphaConfig | None = Field(
+        None, description="the three shares, if others; each has its default of `balancing`"
+    )
+    on_unlearned: Literal["drop", "clip", "error"] | None = Field(None, description="as in `balancing`, if another one")
+    form: Literal["paired", "simple"] | None = Field(None, description="as in `balancing`, if the other one")
+    difficulty: Literal["repurposed", "precise"] | None = Field(
+        None, description="as in `balancing`, if the other one; another form has a default of its own"
+    )
+
+
+class DwaConfig(Section):
+    """The numbers of the method `dwa`."""
+
+    window: PositiveInt = Field(25, description="W: losses of the last W steps are compared with those of W before")
+    temperature: PositiveFloat = Field(2.0, description="what the ratio of both is divided by; not VisATB's T")
+
+
+class Igbv1Config(Section):
+    """The numbers of the method `igbv1`: the optimiser steps, counted from 0, in which its base is measured."""
+
+    first_step: IntFromZero = Field(100, description="the first of them")
+    last_step: IntFromZero = Field(199, description="the last of them; weights move after it")
 
 
 def _web_address(address: str) -> str:
@@ -220,8 +257,14 @@ class Config(Section):
     balancing: BalancingConfig = Field(BalancingConfig(), description="from scores to weights")
     evaluation: EvaluationConfig = Field(EvaluationConfig(), description="how answers are generated")
     methods: Words = Field(
-        default_factory=lambda: list(METHODS),
-        description="final runs to compare: `stl`, `ew`, `visatb` and the names under `given_weights`",
+        default_factory=lambda: ["stl", "ew", "visatb"],
+        description="final runs to compare: `stl`, `ew`, `tla`, `rlw`, `dwa`, `igbv1`, `visatb` and the names under "
+        "`variants` and `given_weights`",
+    )
+    dwa: DwaConfig = Field(DwaConfig(), description="the method `dwa`")
+    igbv1: Igbv1Config = Field(Igbv1Config(), description="the method `igbv1`")
+    variants: dict[Name, VariantConfig] = Field(
+        default_factory=dict, description="ablations of `visatb` to compare with: name -> what differs from `balancing`"
     )
     given_weights: dict[Name, dict[str, PositiveFloat]] = Field(
         default_factory=dict, description="weights of your own to compare with: name -> task -> weight"

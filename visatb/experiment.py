@@ -6,37 +6,23 @@ from functools import cached_property
 from glob import glob
 from pathlib import Path
 
-from visatb.config import SPLITS, Config, FixedTaskConfig, ModelConfig, SourceConfig, TaskConfig
+from visatb.config import (
+    SPLITS,
+    BalancingConfig,
+    Config,
+    FixedTaskConfig,
+    ModelConfig,
+    SourceConfig,
+    TaskConfig,
+)
 from visatb.config_checks import checked_configs
 from visatb.config_resources import TrainingResources
 from visatb.evaluation.metric_names import BOX_METRICS, JUDGED_METRICS
+from visatb.runs import Run, balance_settings, balancings, final_runs, measuring_runs, united
+from visatb.validation_matrix import BalanceSettings
 
 Evaluation = tuple[str, str, str]
 """(run, split, task)"""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training.
-
-    Attributes:
-        name: its folder under ``runs/``, e.g. ``plus-GQA``.
-        kind: ``mini``, ``plus``, ``mini-only``, ``large-only``, ``single``, ``ew``, ``visatb`` or ``given``.
-        mixture: task -> the subset it is trained on (``mini``, ``large`` or ``train``).
-        evaluates: split -> the tasks whose samples of that split it answers.
-        weights: where its task weights come from: ``equal``, ``visatb`` or a name under ``given_weights``.
-    """
-
-    name: str
-    kind: str
-    mixture: Mapping[str, str]
-    evaluates: Mapping[str, tuple[str, ...]]
-    weights: str = "equal"
-
-    @property
-    def is_preparation(self) -> bool:
-        """Whether the run serves to measure V, not to be used."""
-        return self.kind in ("mini", "plus", "mini-only", "large-only")
 
 
 @dataclass(frozen=True)
@@ -169,44 +155,44 @@ class Experiment:
         return task if len(self.tasks[task].metrics) == 1 else f"{task}:{metric}"
 
     @cached_property
+    def balancings(self) -> dict[str, BalancingConfig]:
+        """How each measured set of weights is made: ``visatb`` first, then every variant."""
+        return balancings(self.config)
+
+    def balance_settings(self, weights: str) -> BalanceSettings:
+        """Return the settings of ``visatb`` or a variant as the equations take them."""
+        return balance_settings(self.balancings[weights])
+
+    def measured_by(self, weights: str) -> list[Evaluation]:
+        """Return every (run, ``val``, task) whose scores the weights of ``visatb`` or of a variant follow from."""
+        runs = measuring_runs(self.config, self.groups, self.balance_settings(weights))
+        return [(run.name, "val", task) for run in runs for task in run.evaluates["val"]]
+
+    @cached_property
     def runs(self) -> dict[str, Run]:
         """Every run by name: the preparation first, then the final ones in the order of ``methods``."""
-        runs = [self._preparation("mini", "mini", {})]
-        runs += [self._preparation(f"plus-{g}", "plus", dict.fromkeys(t, "large")) for g, t in self.groups.items()]
-        if self.config.balancing.difficulty == "precise":
-            runs += [
-                self._alone(f"{size}-only-{t}", f"{size}-only", t, size, "val")
-                for t in self.tasks
-                for size in ("mini", "large")
-            ]
-        for method in self.config.methods:
-            runs += self._final(method)
-        return {run.name: run for run in runs}
-
-    def _preparation(self, name: str, kind: str, larger: Mapping[str, str]) -> Run:
-        mixture = {task: larger.get(task, "mini") for task in self.all_tasks}
-        return Run(name, kind, mixture, {"val": tuple(self.tasks)})
-
-    def _alone(self, name: str, kind: str, task: str, subset: str, split: str) -> Run:
-        return Run(name, kind, {task: subset}, {split: (task,)})
-
-    def _final(self, method: str) -> list[Run]:
-        if method == "stl":
-            return [self._alone(f"single-{task}", "single", task, "train", "test") for task in self.tasks]
-        kind = method if method in ("ew", "visatb") else "given"
-        weights = {"ew": "equal"}.get(method, method)
-        mixture = dict.fromkeys(self.all_tasks, "train")
-        return [Run(method, kind, mixture, {"test": tuple(self.tasks)}, weights)]
+        measuring = [
+            run
+            for weights in self.balancings
+            for run in measuring_runs(self.config, self.groups, self.balance_settings(weights))
+        ]
+        final = [run for method in self.config.methods for run in final_runs(method, self.config)]
+        return united([*measuring, *final])
 
     @property
     def preparation_runs(self) -> list[Run]:
         """The runs behind the validation matrix."""
-        return [run for run in self.runs.values() if run.is_preparation]
+        return [run for run in self.runs.values() if "val" in run.evaluates]
 
     @property
     def final_runs(self) -> list[Run]:
         """The runs that the benchmark table compares."""
-        return [run for run in self.runs.values() if not run.is_preparation]
+        return [run for run in self.runs.values() if "test" in run.evaluates]
+
+    @property
+    def trained_runs(self) -> list[Run]:
+        """All runs but the base model."""
+        return [run for run in self.runs.values() if run.is_trained]
 
     def given_weights(self, run: str) -> dict[str, float]:
         """Return the weights of a run that are not measured: of fixed tasks, and of a given-weights run's tasks.

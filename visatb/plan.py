@@ -21,6 +21,21 @@ def plan(experiment: Experiment, sizes: Sizes) -> pd.DataFrame:
     return pd.DataFrame([_row(experiment, run, sizes) for run in experiment.runs.values()])
 
 
+def idle_methods(experiment: Experiment, plan: pd.DataFrame) -> list[str]:
+    """Return a line for each method whose training ends before its weights move, so that it would be `ew`."""
+    config = experiment.config
+    first_moved = {
+        "dwa": (2 * config.dwa.window, "lower dwa.window"),
+        "igbv1": (config.igbv1.last_step + 1, "lower igbv1.first_step and igbv1.last_step"),
+    }
+    steps = plan.set_index("run")["steps"]
+    return [
+        f"{method}: its weights move after {moved} steps, and its training has {steps[method]}; {remedy}"
+        for method, (moved, remedy) in first_moved.items()
+        if method in steps.index and steps[method] <= moved
+    ]
+
+
 def _row(experiment: Experiment, run: Run, sizes: Sizes) -> dict[str, object]:
     training = experiment.config.training
     samples = sum(_samples(experiment, sizes, task, subset) for task, subset in run.mixture.items())
@@ -41,6 +56,8 @@ def _samples(experiment: Experiment, sizes: Sizes, task: str, subset: str) -> in
 
 
 def _words(mixture: Mapping[str, str]) -> str:
+    if not mixture:
+        return "nothing: the base model as it is"
     if len(set(mixture.values())) == 1 and len(mixture) > 1:
         return f"{next(iter(mixture.values()))} of all tasks"
     special = [f"{subset} of {task}" for task, subset in mixture.items() if subset != "mini" or len(mixture) == 1]

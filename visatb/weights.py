@@ -1,6 +1,6 @@
 """From files of per-sample validation scores to the tables of contributions, difficulties and weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,9 @@ class WeightTables:
 
 
 def validation_samples(
-    folder: str | Path, columns: Sequence[Column], groups: Groups, settings: BalanceSettings
+    folder: str | Path, columns: Sequence[Column], needs: Mapping[str, Collection[str]]
 ) -> list[PairedSamples]:
-    """Read ``<folder>/<run>/val/<task>.parquet`` of every run and task that balancing needs, aligned by sample."""
-    needs = needed_scores(columns, groups, settings)
+    """Read ``<folder>/<run>/val/<task>.parquet`` of every run and the columns it is needed in, aligned by sample."""
     samples = []
     for name, column in zip(column_names(columns), columns, strict=True):
         runs = [run for run, needed in needs.items() if name in needed]

@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from visatb.command_line import add_balancing, balance_settings, groups
+from visatb.command_line import add_validation, groups, named_value
 from visatb.errors import friendly_exit
 from visatb.evaluation.scores import tidy_scores
 from visatb.files import write_table
-from visatb.validation_matrix import needed_scores
+from visatb.validation_matrix import column_names
 from visatb.weights import validation_matrix, validation_samples
 
 
@@ -15,18 +15,19 @@ from visatb.weights import validation_matrix, validation_samples
 def main() -> None:
     """Per-sample scores in, matrix and tidy table out."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_balancing(parser)
+    add_validation(parser)
+    parser.add_argument("--run", type=named_value, nargs="+", required=True, metavar="RUN=TASK,TASK", help="its tasks")
     parser.add_argument("--matrix", required=True, help="validation_matrix.tsv")
     parser.add_argument("--tidy", required=True, help="validation_scores.tsv")
     args = parser.parse_args()
-    settings, members = balance_settings(args), groups(args.group)
-    needs = needed_scores(args.column, members, settings)
-    samples = validation_samples(args.scores, args.column, members, settings)
-    write_table(args.matrix, validation_matrix(samples, list(needs)).rename_axis("run").reset_index())
-    tasks = {name: column.task for name, column in zip(next(iter(needs.values())), args.column, strict=True)}
-    pairs = dict.fromkeys((run, tasks[name]) for run, names in needs.items() for name in names)
+    tasks, names = groups(args.run), column_names(args.column)
+    task_of = {name: column.task for name, column in zip(names, args.column, strict=True)}
+    needs = {run: [name for name in names if task_of[name] in own] for run, own in tasks.items()}
+    matrix = validation_matrix(validation_samples(args.scores, args.column, needs), list(needs))
+    write_table(args.matrix, matrix.rename_axis("run").reset_index())
     folder = Path(args.scores)
-    write_table(args.tidy, tidy_scores((r, "val", t, folder / r / "val" / f"{t}.parquet") for r, t in pairs))
+    files = ((run, "val", task, folder / run / "val" / f"{task}.parquet") for run, own in tasks.items() for task in own)
+    write_table(args.tidy, tidy_scores(files))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from visatb.errors import friendly_exit
 from visatb.experiment import Experiment
 from visatb.files import write_table
-from visatb.plan import plan
+from visatb.plan import idle_methods, plan
 from visatb.progress import say
 from visatb.reporting.plan import plan_text
 
@@ -30,7 +30,8 @@ def main() -> None:
     write_table(arguments.output, table)
     rates = experiment.config.sampling
     say(f"\nThe plan of the experiment '{experiment.name}':\n")
-    say(plan_text(table, rates.large, rates.mini, len(experiment.groups)))
+    form = experiment.config.balancing.form
+    say(plan_text(table, rates.large, rates.mini, len(experiment.groups), form, idle_methods(experiment, table)))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import argparse
 
 from visatb.errors import friendly_exit
 from visatb.files import read_json, write_text
-from visatb.reporting.reading import read_benchmark, read_scores, read_weights
+from visatb.reporting.reading import read_benchmark, read_scores, read_variants, read_weights
 from visatb.reporting.summary import summary_text
 
 
@@ -13,6 +13,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", required=True, help="weights.tsv")
     parser.add_argument("--balancing", help="balancing.json")
+    parser.add_argument("--variant-names", nargs="*", default=[], metavar="NAME", help="of the variants")
+    parser.add_argument("--variant-weights", nargs="*", default=[], metavar="FILE", help="weights.tsv of each")
     parser.add_argument("--benchmark", help="benchmark.tsv; left out where no final model was trained")
     parser.add_argument("--scores", nargs="*", default=[], help="scores.tsv, for the counts of unreadable answers")
     parser.add_argument("--see", nargs="*", default=[], metavar="PATH", help="files to send the reader to")
@@ -30,6 +32,7 @@ def main() -> None:
         read_scores(args.scores) if args.scores else None,
         args.see,
         read_json(args.balancing) if args.balancing else None,
+        read_variants(args.variant_names, args.variant_weights),
     )
     write_text(args.output, text)
     print(text, end="")

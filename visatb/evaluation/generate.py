@@ -77,7 +77,7 @@ def predict(
     Raises:
         VisatbError: naming an image that is missing or broken.
     """
-    digest = folder_digest(model_folder)
+    digest = folder_digest(model_folder) if Path(model_folder).is_dir() else str(model_folder)
     answering = _Answering(model_folder, generation)
     for task in questions:
         records = read_parquet(task.records)

@@ -1,7 +1,8 @@
 """The plan of an experiment as text: what will be trained, what measuring the weights costs, and what to doubt."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ MINI_SAMPLES, MINI_STEPS = 1_000, 100
 """A task's mini subset should hold at least so many samples, all of them more steps than so (appendix B)."""
 
 STAGE_TITLES = {PREPARATION: "preparation", SINGLE: "single-task", FINAL: "final"}
+Form = Literal["paired", "simple"]
 _COUNTS = ("samples", "steps", "evaluations")
 
 
@@ -28,21 +30,31 @@ class SubsetSizes:
     mini: float
 
 
-def plan_text(plan: pd.DataFrame, rate_large: float, rate_mini: float, groups: int) -> str:
+def plan_text(
+    plan: pd.DataFrame,
+    rate_large: float,
+    rate_mini: float,
+    groups: int,
+    form: Form = "paired",
+    idle_methods: Sequence[str] = (),
+) -> str:
     """Return the plan as aligned text with totals, the cost of the preparation and warnings.
 
     ``plan``: a row per run with ``run``, ``kind``, ``samples`` (of one epoch), ``steps`` and ``evaluations``, and any
     columns of text beside them. ``rate_large``, ``rate_mini``: R_large and R_mini. ``groups``: N.
+    ``form``: of the balancing. ``idle_methods``: lines on methods whose weights would never move.
     """
     missing = [column for column in ("run", "kind", *_COUNTS) if column not in plan.columns]
     if missing:
         raise VisatbError(f"the plan has no column {', '.join(missing)}; it has {', '.join(plan.columns)}")
-    parts = [plan_table(plan), cost_text(plan, rate_large, rate_mini, groups)]
+    parts = [plan_table(plan), cost_text(plan, rate_large, rate_mini, groups, form)]
     warnings = plan_warnings(plan, rate_large, rate_mini)
     if warnings:
         parts.append(
             "Smaller than what the paper found enough for a 7B model; expect noisier weights:\n" + bullet_list(warnings)
         )
+    if idle_methods:
+        parts.append("Methods that would do what ew does:\n" + bullet_list(idle_methods))
     return "\n\n".join(parts) + "\n"
 
 
@@ -66,21 +78,27 @@ def _total_row(title: str, runs: pd.DataFrame, words: Iterable[str]) -> dict[str
     return dict.fromkeys(words, "") | {"run": title} | {column: f"{sums[column]:,.0f}" for column in _COUNTS}
 
 
-def preparation_cost(plan: pd.DataFrame) -> float | None:
-    """Return the samples of all preparation runs in units of one final training; None without a final run."""
+def preparation_cost(plan: pd.DataFrame, form: Form = "paired") -> float | None:
+    """Return the samples of all preparation runs in units of one final training; None without a final run.
+
+    In the simple form these are the single-task runs too, which the method ``stl`` then has for nothing.
+    """
     stages = plan["run"].map(stage)
     final = plan.loc[stages == FINAL, "samples"]
     if final.empty:
         return None
-    return float(plan.loc[stages == PREPARATION, "samples"].sum() / final.max())
+    measured = (PREPARATION,) if form == "paired" else (PREPARATION, SINGLE)
+    return float(plan.loc[stages.isin(measured), "samples"].sum() / final.max())
 
 
-def cost_text(plan: pd.DataFrame, rate_large: float, rate_mini: float, groups: int) -> str:
-    """Return what the preparation costs beside R_large + N R_mini (section 3.2 of the paper)."""
+def cost_text(plan: pd.DataFrame, rate_large: float, rate_mini: float, groups: int, form: Form = "paired") -> str:
+    """Return what the preparation costs beside R_large + N R_mini (section 3.2), or 1 + R_mini in the simple form."""
     formula = (
         f"R_large + N x R_mini = {rate_large:g} + {groups} x {rate_mini:g} = {rate_large + groups * rate_mini:.2f}"
+        if form == "paired"
+        else f"1 + R_mini = {1 + rate_mini:.2f}"
     )
-    cost = preparation_cost(plan)
+    cost = preparation_cost(plan, form)
     if cost is None:
         return f"Measuring the weights costs about {formula} times a final training; this plan holds none."
     return f"Measuring the weights costs {cost:.2f} times a final training, counted in samples ({formula})."

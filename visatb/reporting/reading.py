@@ -84,6 +84,13 @@ def read_weights(path: str | Path) -> pd.DataFrame:
     return read_columns(path, ["task", "group", "note"], WEIGHTS)
 
 
+def read_variants(names: Sequence[str], paths: Sequence[str | Path]) -> pd.DataFrame:
+    """Read the weights of several `weights.tsv`: indexed by task, one column a name. Fixed tasks are left out."""
+    tables = {name: read_weights(path) for name, path in zip(names, paths, strict=True)}
+    balanced = {name: table[table["group"] != ""].set_index("task")["weight"] for name, table in tables.items()}
+    return pd.DataFrame(balanced)
+
+
 def read_benchmark(path: str | Path) -> pd.DataFrame:
     """Read `benchmark.tsv`: ``method``, one column per task or task:metric, ``dI`` and ``dE`` in percent."""
     return read_matrix(path, "method").reset_index()

@@ -6,6 +6,6 @@ _PREFIXES = {PREPARATION: ("plus-", "mini-only-", "large-only-"), SINGLE: ("sing
 
 def stage(run: str) -> str:
     """Return `PREPARATION` for runs that measure, `SINGLE` for one task's baseline, else `FINAL`."""
-    if run == "mini" or run.startswith(_PREFIXES[PREPARATION]):
+    if run in ("mini", "base") or run.startswith(_PREFIXES[PREPARATION]):
         return PREPARATION
     return SINGLE if run.startswith(_PREFIXES[SINGLE]) else FINAL

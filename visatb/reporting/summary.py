@@ -22,6 +22,7 @@ DESCRIPTIONS = {
     "benchmark.md": "methods x tasks, best and second best marked",
     "validation_scores.tsv": "every validation score with its standard error",
     "test_scores.tsv": "every test score with its standard error",
+    "variants": "weights of each variant, and what they are made of",
     "figures": "figures as SVG and PNG",
 }
 
@@ -35,15 +36,18 @@ def summary_text(
     scores: pd.DataFrame | None = None,
     see: Iterable[str] = (),
     balancing: Mapping[str, Any] | None = None,
+    variants: pd.DataFrame | None = None,
 ) -> str:
     """Return the summary of an experiment.
 
     ``weights``, ``benchmark``, ``scores``: the tables of the same names under results/; an experiment that
     trains no final model has no benchmark. ``see``: paths that the reader is sent to. ``balancing``: the settings
-    that were used (balancing.json).
+    that were used (balancing.json). ``variants``: the weights of each variant, by task.
     """
     used = f"Temperature {balancing['temperature']:g}, {balancing['temperature_chosen']}.\n" if balancing else ""
     parts = [_section("Task weights", f"{weights_text(weights)}\n\n{used}{_told_from_one(weights)}")]
+    if variants is not None and len(variants.columns):
+        parts.append(_section("Weights of the variants", variants_text(variants)))
     if benchmark is not None:
         parts.append(_section("Scores on the test splits", benchmark_text(benchmark) + "\n\n" + _LEGEND))
     warnings = [*(balancing or {}).get("notes", []), *warning_lines(weights, scores), *_useless_baselines(benchmark)]
@@ -75,6 +79,14 @@ def weights_text(weights: pd.DataFrame) -> str:
         table["note"] = weights["note"].where(weights["note"].isin(PLAIN_NOTES), "see the warnings")
     dashes = table.mask(table.eq("") & (table.columns != "note"), "-")
     return text_table(dashes, left=["task", "group", "95 % interval", "note"])
+
+
+def variants_text(variants: pd.DataFrame) -> str:
+    """Return the table of tasks with the weight that each variant gives them."""
+    table = pd.DataFrame({"task": variants.index})
+    for name in variants.columns:
+        table[name] = format_numbers(variants[name], 2)
+    return text_table(table, left=["task"])
 
 
 def _bounds(weights: pd.DataFrame) -> list[tuple[float, float]]:

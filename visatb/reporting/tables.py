@@ -8,7 +8,15 @@ from tabulate import tabulate
 
 BASELINE = "STL"
 OVERALL_LOWER_IS_BETTER = {"dI": False, "dE": True}
-METHOD_LABELS = {"stl": "STL", "ew": "EW", "visatb": "VisATB"}
+METHOD_LABELS = {
+    "stl": "STL",
+    "ew": "EW",
+    "tla": "TLA",
+    "rlw": "RLW",
+    "dwa": "DWA",
+    "igbv1": "IGBv1",
+    "visatb": "VisATB",
+}
 OVERALL_LABELS = {"dI": "ΔI%", "dE": "ΔE%"}
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]#|$~])")
 

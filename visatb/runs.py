@@ -1,0 +1,119 @@
+"""The runs of an experiment: which trainings its balancings and methods need, on what, and what each is scored on."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from visatb.config import TRAINING_METHODS, BalancingConfig, Config
+from visatb.validation_matrix import BalanceSettings, Groups
+
+PREPARATION = ("base", "mini", "plus", "mini-only", "large-only")
+"""Kinds of runs that serve to measure V alone."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model: a training, or the base model as it is.
+
+    Attributes:
+        name: its folder under ``runs/``, e.g. ``plus-GQA``.
+        kind: ``base``, ``mini``, ``plus``, ``mini-only``, ``large-only``, ``single``, ``variant``, ``given``, or the
+            method's name.
+        mixture: task -> the subset it is trained on (``mini``, ``large`` or ``train``); nothing for ``base``.
+        evaluates: split -> the tasks whose samples of that split it answers.
+        weights: where its task weights come from: ``equal``, ``visatb``, or a name under ``variants`` or
+            ``given_weights``. A method that moves its weights begins with equal ones.
+    """
+
+    name: str
+    kind: str
+    mixture: Mapping[str, str]
+    evaluates: Mapping[str, tuple[str, ...]]
+    weights: str = "equal"
+
+    @property
+    def is_preparation(self) -> bool:
+        """Whether the run serves to measure V, not to be used."""
+        return self.kind in PREPARATION
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the run is a training at all: the base model is scored as it is."""
+        return self.kind != "base"
+
+    @property
+    def moves_weights(self) -> bool:
+        """Whether the run's method does more than Eq. 2 with weights that are given."""
+        return self.kind in TRAINING_METHODS
+
+
+def balancings(config: Config) -> dict[str, BalancingConfig]:
+    """Return how each measured set of weights is made: ``visatb`` first, then every variant."""
+    given = config.balancing
+    made = {"visatb": given}
+    for name, variant in config.variants.items():
+        changed = {key: getattr(variant, key) for key in variant.model_fields_set if getattr(variant, key) is not None}
+        if "form" in changed and changed["form"] != given.form and "difficulty" not in changed:
+            changed["difficulty"] = None  # each form has its own default
+        made[name] = given.model_copy(update=changed)
+    return made
+
+
+def balance_settings(balancing: BalancingConfig) -> BalanceSettings:
+    """Return the library's settings for a ``balancing`` section.
+
+    Raises:
+        VisatbError: for a combination that means nothing, which the checks of a config find first.
+    """
+    alpha = balancing.alpha
+    return BalanceSettings(
+        temperature=balancing.temperature,
+        alpha_out=alpha.out,
+        alpha_in=alpha.in_,
+        alpha_difficulty=alpha.difficulty,
+        on_unlearned=balancing.on_unlearned,
+        form=balancing.form,
+        difficulty=balancing.difficulty or ("repurposed" if balancing.form == "paired" else "precise"),
+    )
+
+
+def measuring_runs(config: Config, groups: Groups, settings: BalanceSettings) -> list[Run]:
+    """Return the runs whose validation scores `visatb.validation_matrix.needed_scores` names for ``settings``."""
+    everything, on_val = [*config.tasks, *config.fixed_tasks], {"val": tuple(config.tasks)}
+    minis = dict.fromkeys(everything, "mini")
+    if settings.form == "paired":
+        runs = [Run("mini", "mini", minis, on_val)]
+        runs += [Run(f"plus-{g}", "plus", minis | dict.fromkeys(tasks, "large"), on_val) for g, tasks in groups.items()]
+    else:
+        runs = [Run("base", "base", {}, on_val)]
+        runs += [Run(f"single-{task}", "single", {task: "train"}, on_val) for task in config.tasks]
+    if settings.difficulty == "precise":
+        sizes = ("mini", "large") if settings.form == "paired" else ("mini",)
+        alone = [(task, size) for task in config.tasks for size in sizes]
+        runs += [Run(f"{s}-only-{t}", f"{s}-only", {t: s}, {"val": (t,)}) for t, s in alone]
+    return runs
+
+
+def final_runs(method: str, config: Config) -> list[Run]:
+    """Return the runs behind one row of the benchmark table."""
+    if method == "stl":
+        return [Run(f"single-{task}", "single", {task: "train"}, {"test": (task,)}) for task in config.tasks]
+    if method in config.variants or method in config.given_weights:
+        kind, weights = "variant" if method in config.variants else "given", method
+    else:
+        kind, weights = method, "visatb" if method == "visatb" else "equal"
+    mixture = dict.fromkeys([*config.tasks, *config.fixed_tasks], "train")
+    return [Run(method, kind, mixture, {"test": tuple(config.tasks)}, weights)]
+
+
+def united(runs: Iterable[Run]) -> dict[str, Run]:
+    """Return the runs by name; one that serves several purposes is evaluated for all of them."""
+    by_name: dict[str, Run] = {}
+    for run in runs:
+        known = by_name.get(run.name)
+        by_name[run.name] = replace(known, evaluates=_both(known.evaluates, run.evaluates)) if known else run
+    return by_name
+
+
+def _both(one: Mapping[str, Sequence[str]], other: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    splits = dict.fromkeys([*one, *other])
+    return {split: tuple(dict.fromkeys([*one.get(split, ()), *other.get(split, ())])) for split in splits}
