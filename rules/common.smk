@@ -49,12 +49,9 @@ def one_of(names):
 
 def answering(all_tasks):
     """The runs that answer all tasks, or one alone, each where the split of which this is true follows in the path."""
-    return "|".join(
-        f"{re.escape(run.name)}(?=/{split}/)"
-        for run in EXPERIMENT.runs.values()
-        for split, tasks in run.evaluates.items()
-        if (len(tasks) == len(EXPERIMENT.tasks)) == all_tasks
-    ) or "(?!)"
+    places = [(run.name, split, tasks) for run in EXPERIMENT.runs.values() for split, tasks in run.evaluates.items()]
+    wanted = [place for place in places if (len(place[2]) == len(EXPERIMENT.tasks)) == all_tasks]
+    return "|".join(f"{re.escape(run)}(?=/{split}/)" for run, split, _ in wanted) or "(?!)"
 
 
 wildcard_constraints:

@@ -89,6 +89,36 @@ MISTAKES: dict[str, tuple[Mutation, list[str]]] = {
         ),
         ["tasks.vqa.data", "a.json", "2 splits"],
     ),
+    "variant that is no method": (put("variants", {"T1": {"temperature": 1}}), ["variants.T1", "add 'T1' to methods"]),
+    "variant named as a method": (
+        both(put("variants", {"DWA": {"temperature": 1}}), put("methods", ["visatb", "dwa"])),
+        ["variants.DWA", "name of a run already"],
+    ),
+    "variant and weights of one name": (
+        both(
+            put("variants", {"mine": {"temperature": 1}}),
+            put("given_weights", {"Mine": {"vqa": 1, "caption": 1, "bbox": 1}}),
+            put("methods", ["mine", "Mine"]),
+        ),
+        ["given_weights.Mine", "such a name under variants"],
+    ),
+    "shares of a variant": (
+        both(put("variants", {"out": {"alpha": {"out": 1}}}), put("methods", ["visatb", "out"])),
+        ["variants.out.alpha", "must be 1, found 1.75"],
+    ),
+    "repurposed difficulty in the simple form": (
+        put("balancing", {"form": "simple", "difficulty": "repurposed"}),
+        ["balancing.difficulty", "no mini run to repurpose", "precise"],
+    ),
+    "groups in the simple form of a variant": (
+        both(
+            put("variants", {"chat": {"form": "simple"}}),
+            put("methods", ["visatb", "chat"]),
+            put("groups", {"reading": ["vqa", "bbox"]}),
+        ),
+        ["variants.chat.form", "take the group 'reading' away"],
+    ),
+    "steps of igbv1": (put("igbv1", {"first_step": 300}), ["igbv1.last_step", "199 is before first_step (300)"]),
     "own data under corpus": (
         both(put("tasks/mine", task("mine")), put("corpus", {"samples": {"train": 9, "val": 9, "test": 9}})),
         ["corpus: has no task 'mine'", "only caption, vqa, gqa", "take corpus away"],

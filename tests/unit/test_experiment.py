@@ -7,6 +7,9 @@ from config_examples import MODEL_FILE, MODEL_TEXT, config_values, task
 from visatb.data.mixtures import build_mixture
 from visatb.data.records import RECORD_SCHEMA
 from visatb.experiment import Experiment
+from visatb.plan import idle_methods, plan
+from visatb.reporting.plan import plan_text
+from visatb.validation_matrix import Column, column_names, needed_scores
 
 TASKS = ("vqa", "caption", "bbox")
 FIXED = {"chat": {"data": ["chat.json"], "weight": 0.5}}
@@ -179,3 +182,77 @@ def test_files_and_folders_are_relative_to_the_data_folder():
 def test_two_tasks_are_enough():
     two = experiment(tasks={"a": task("a"), "b": task("b")})
     assert [run.name for run in two.preparation_runs] == ["mini", "plus-a", "plus-b"]
+
+
+VARIANTS = {
+    "visatb-out-only": {"alpha": {"out": 1, "in": 0, "difficulty": 0}},
+    "visatb-T1": {"temperature": 1.0},
+    "precise": {"difficulty": "precise"},
+    "simple": {"form": "simple"},
+}
+
+
+def test_every_method_is_trained_on_the_whole_mix():
+    methods = ["stl", "ew", "tla", "rlw", "dwa", "igbv1", "visatb"]
+    seven = experiment(methods=methods)
+    assert [run.kind for run in seven.final_runs] == ["single"] * 3 + methods[1:]
+    for method in methods[1:]:
+        run = seven.runs[method]
+        assert dict(run.mixture) == dict.fromkeys(TASKS, "train")
+        assert run.weights == ("visatb" if method == "visatb" else "equal")
+        assert run.moves_weights == (method in ("tla", "rlw", "dwa", "igbv1"))
+
+
+def test_variants_measure_their_own_weights_from_runs_that_they_share():
+    one = experiment(methods=["ew", "visatb", *VARIANTS], variants=VARIANTS, balancing={"temperature": 0.5})
+    assert [run.name for run in one.final_runs] == ["ew", "visatb", *VARIANTS]
+    assert {name: one.runs[name].weights for name in VARIANTS} == {name: name for name in VARIANTS}
+    settings = {name: one.balance_settings(name) for name in ("visatb", *VARIANTS)}
+    assert settings["visatb-out-only"].alphas == (1, 0, 0)
+    assert [settings[name].temperature for name in settings] == [0.5, 0.5, 1.0, 0.5, 0.5]
+    assert [settings[name].difficulty for name in settings] == ["repurposed"] * 3 + ["precise"] * 2
+    assert [settings[name].form for name in settings] == ["paired"] * 4 + ["simple"]
+    assert one.measured_by("visatb-T1") == one.measured_by("visatb")
+    beyond = {run for run, _, _ in one.measured_by("precise")} - {run for run, _, _ in one.measured_by("visatb")}
+    assert beyond == {f"{size}-only-{task}" for size in ("mini", "large") for task in TASKS}
+
+
+@pytest.mark.parametrize("changes", [{}, {"difficulty": "precise"}, {"form": "simple"}])
+@pytest.mark.parametrize("groups", [{}, {"reading": ["vqa", "bbox"]}])
+def test_what_is_measured_is_what_the_equations_need(changes: dict, groups: dict):
+    if groups and "form" in changes:
+        pytest.skip("the simple form has no groups")
+    of = experiment(balancing=changes, groups=groups)
+    columns = [Column(task, metric) for task, metric in of.validation_columns]
+    task_of = dict(zip(column_names(columns), [column.task for column in columns], strict=True))
+    needs = needed_scores(columns, of.groups, of.balance_settings("visatb"))
+    needed = {(run, "val", task_of[name]) for run, names in needs.items() for name in names}
+    assert set(of.measured_by("visatb")) == needed
+
+
+def test_the_simple_form_takes_the_base_model_and_single_task_runs():
+    simple = experiment(balancing={"form": "simple"}, methods=["stl", "visatb"], fixed_tasks=FIXED)
+    kinds = ["base"] + ["single"] * 3 + ["mini-only"] * 3 + ["visatb"]
+    assert [run.kind for run in simple.runs.values()] == kinds
+    assert [run.name for run in simple.trained_runs] == list(simple.runs)[1:]
+    base, single = simple.runs["base"], simple.runs["single-bbox"]
+    assert (dict(base.mixture), dict(base.evaluates), base.is_trained) == ({}, {"val": TASKS}, False)
+    assert dict(single.evaluates) == {"val": TASKS, "test": ("bbox",)}
+    assert dict(simple.runs["mini-only-vqa"].evaluates) == {"val": ("vqa",)}
+    without = experiment(balancing={"form": "simple"}, methods=["visatb"])
+    assert dict(without.runs["single-bbox"].evaluates) == {"val": TASKS}
+
+
+def test_the_plan_counts_the_base_model_as_no_training_and_names_methods_that_would_never_move():
+    of = experiment(balancing={"form": "simple"}, methods=["ew", "dwa", "igbv1", "visatb"], igbv1={"last_step": 150})
+    sizes = {(task, split): 6400 for task in TASKS for split in ("train", "val", "test")}
+    table = plan(of, sizes)
+    base = table.set_index("run").loc["base"]
+    assert (base["samples"], base["steps"], base["evaluations"]) == (0, 0, 3 * 6400)
+    assert table.set_index("run").loc["dwa", "steps"] == 150
+    lines = idle_methods(of, table)
+    assert len(lines) == 1
+    assert lines[0].startswith("igbv1: its weights move after 151 steps, and its training has 150; lower igbv1.")
+    text = plan_text(table, 1.0, 1 / 32, 3, "simple", lines)
+    assert "Measuring the weights costs 1.03 times a final training, counted in samples (1 + R_mini = 1.03)" in text
+    assert "Methods that would do what ew does:\n  - igbv1" in text

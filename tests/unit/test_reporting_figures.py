@@ -19,6 +19,7 @@ from visatb.reporting.figures.benchmark import benchmark_figure, relative_improv
 from visatb.reporting.figures.contributions import contributions_figure
 from visatb.reporting.figures.style import COLUMN, FONT_SIZE, PAGE, save_figure
 from visatb.reporting.figures.training import smooth, training_figure, training_panels
+from visatb.reporting.figures.variants import variants_figure
 
 ROOT = Path(__file__).parents[2]
 ODD = ["<b>bold</b>", "a & b", "x_1_y", "$\\alpha$", "50% \"q\" 'r'", "été-图", "-dash", "a^b{c}"]
@@ -48,6 +49,11 @@ def histories(names: list[str]) -> dict[str, pd.DataFrame]:
     return dict.fromkeys(("mini", *(f"plus-{name}" for name in names), "ew", "visatb"), log)
 
 
+def variants(names: list[str]) -> pd.DataFrame:
+    weights = frames(names)["weights"].set_index("task")
+    return pd.DataFrame({"visatb": weights["weight"], "visatb-out-only": weights["lambda_out"]}, index=names)
+
+
 def draw(names: list[str]) -> dict[str, Figure]:
     tables = frames(names)
     return {
@@ -56,6 +62,7 @@ def draw(names: list[str]) -> dict[str, Figure]:
         "weights": weights_figure(tables["weights"]),
         "benchmark": benchmark_figure(tables["benchmark"]),
         "training": training_figure(histories(names)),
+        "variants": variants_figure(variants(names)),
     }
 
 
@@ -92,6 +99,14 @@ def test_values_are_bold_where_the_interval_excludes_zero():
     bold = [text.get_text() for text in figure.axes[0].texts if text.get_weight() == "bold"]
     told = example.intervals().query("low > 0 or high < 0")
     assert sorted(map(float, bold)) == sorted(example.contributions().loc[i, j] for i, j in told[["from", "to"]].values)
+
+
+def test_numbers_of_the_variants_are_the_inputs(tmp_path: Path):
+    table = variants(example.TASKS)
+    save_figure(variants_figure(table), [tmp_path / "v.svg"])
+    found = [text for text in texts(tmp_path / "v.svg") if "." in text]
+    assert found[: table.size] == [f"{value:.2f}" for value in table.to_numpy().T.ravel()]
+    assert {"VisATB", "visatb-out-only"} <= set(texts(tmp_path / "v.svg"))
 
 
 def test_rows_are_from_and_columns_are_to():

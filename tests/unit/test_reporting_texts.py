@@ -12,7 +12,14 @@ import reporting_examples as example
 from visatb.errors import VisatbError
 from visatb.files import write_table
 from visatb.reporting.plan import plan_text, plan_warnings, preparation_cost, subset_sizes
-from visatb.reporting.reading import read_columns, read_contributions, read_histories, read_training, read_weights
+from visatb.reporting.reading import (
+    read_columns,
+    read_contributions,
+    read_histories,
+    read_training,
+    read_variants,
+    read_weights,
+)
 from visatb.reporting.runs import FINAL, PREPARATION, SINGLE, stage
 from visatb.reporting.summary import indistinguishable_from_one, summary_text, warning_lines, weights_text
 
@@ -60,9 +67,21 @@ def test_warnings_count_answers_once_per_task():
     assert weights_text(weights).splitlines()[4].endswith("see the warnings")
 
 
+def test_variants_are_shown_beside_the_weights(tmp_path: Path):
+    for name in ("a", "b"):
+        table = example.with_fixed_task(example.weights())
+        write_table(tmp_path / f"{name}.tsv", table.assign(weight=table["weight"] + (name == "b")))
+    variants = read_variants(["T1", "cotbal"], [tmp_path / "a.tsv", tmp_path / "b.tsv"])
+    assert list(variants.index) == example.TASKS
+    text = summary_text(example.weights(), variants=variants)
+    assert re.search(r"^caption +0\.87 +1\.87$", text, re.MULTILINE)
+    assert text.index("Task weights") < text.index("Weights of the variants")
+    assert "Weights of the variants" not in summary_text(example.weights())
+
+
 def test_stages_of_runs():
-    names = ["mini", "plus-mini", "mini-only-a", "large-only-a", "single-a", "ew", "visatb", "minimal"]
-    assert [stage(name) for name in names] == [PREPARATION] * 4 + [SINGLE] + [FINAL] * 3
+    names = ["mini", "base", "plus-mini", "mini-only-a", "large-only-a", "single-a", "ew", "visatb", "minimal"]
+    assert [stage(name) for name in names] == [PREPARATION] * 5 + [SINGLE] + [FINAL] * 3
 
 
 def test_cost_of_the_preparation_is_the_formula_s():

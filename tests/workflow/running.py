@@ -1,5 +1,6 @@
 """Runs the workflow in a folder apart from the repository."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,12 @@ def run_workflow(folder: Path, *arguments: str, configfile: str = SMALL, code: P
     if done.returncode:
         pytest.fail(f"{' '.join(line)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
     return done.stdout + done.stderr
+
+
+def dry_run(folder: Path, *arguments: str, configfile: str = SMALL, code: Path = REPOSITORY) -> set[str]:
+    """Return the jobs that a dry run names, without the plan, which tells of every change in the config."""
+    printed = run_workflow(folder, "--dry-run", *arguments, configfile=configfile, code=code)
+    return set(re.findall(r"^  ([a-z_]+(?: [^\s:]+)*): ", printed, re.MULTILINE)) - {"all", "plan"}
 
 
 def workplace(folder: Path) -> Path:

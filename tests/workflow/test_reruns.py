@@ -1,13 +1,12 @@
 """What a change makes again: exactly what it touches, seen in a dry run after the small demo has run."""
 
 import json
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from running import REPOSITORY, run_workflow
+from running import REPOSITORY, dry_run
 
 FINAL = {"compute_weights", "train visatb", "predict visatb test"} | {
     f"score visatb test {task}" for task in ("caption", "vqa", "gqa", "region")
@@ -18,23 +17,17 @@ READ = {"plot_contributions", "plot_difficulty", "plot_weights", "plot_training"
 }
 
 
-def jobs(folder: Path, *arguments: str, code: Path = REPOSITORY) -> set[str]:
-    """Return the jobs that a dry run names, without the plan, which tells of every change in the config."""
-    printed = run_workflow(folder, "--dry-run", *arguments, code=code)
-    return set(re.findall(r"^  ([a-z_]+(?: [^\s:]+)*): ", printed, re.MULTILINE)) - {"all", "plan"}
-
-
 def test_nothing_changed(finished: Path):
-    assert jobs(finished) == set()
+    assert dry_run(finished) == set()
 
 
 @pytest.mark.parametrize("change", ["temperature: 1.0", "alpha: {out: 0.2, in: 0.3}", "on_unlearned: clip"])
 def test_a_change_in_balancing_re_makes_weights_and_the_final_run_alone(finished: Path, change: str):
-    assert jobs(finished, "--config", f"balancing={{{change}}}") == FINAL | READ
+    assert dry_run(finished, "--config", f"balancing={{{change}}}") == FINAL | READ
 
 
 def test_a_changed_metric_scores_again_and_predicts_nothing_but_the_final_run(finished: Path):
-    made = jobs(finished, "--config", "tasks={vqa: {metrics: CIDEr}}")
+    made = dry_run(finished, "--config", "tasks={vqa: {metrics: CIDEr}}")
     assert {job for job in made if job.startswith("predict")} == {"predict visatb test"}
     assert {job for job in made if job.startswith("train")} == {"train visatb"}
     scored = {job for job in made if job.startswith("score") and "visatb" not in job}
@@ -43,7 +36,7 @@ def test_a_changed_metric_scores_again_and_predicts_nothing_but_the_final_run(fi
 
 
 def test_a_longer_answer_predicts_again_and_trains_nothing_but_the_final_run(finished: Path):
-    made = jobs(finished, "--config", "tasks={gqa: {max_new_tokens: 9}}")
+    made = dry_run(finished, "--config", "tasks={gqa: {max_new_tokens: 9}}")
     assert {job for job in made if job.startswith("train")} == {"train visatb"}
     assert {"predict mini val", "predict ew test", "predict_alone single-gqa test gqa"} <= made
     assert "predict_alone single-vqa test vqa" not in made
@@ -51,20 +44,20 @@ def test_a_longer_answer_predicts_again_and_trains_nothing_but_the_final_run(fin
 
 @pytest.mark.parametrize("change", ["learning_rate: 0.002", "epochs: 2", "normalization: micro_batch"])
 def test_a_changed_recipe_trains_everything_again_from_the_same_data(finished: Path, change: str):
-    made = jobs(finished, "--config", f"training={{{change}}}")
+    made = dry_run(finished, "--config", f"training={{{change}}}")
     assert sum(job.startswith("train") for job in made) == 11
     assert not any(job.startswith(("check_data", "build_mixture", "pretrain", "draw")) for job in made)
 
 
 def test_a_changed_mini_rate_leaves_single_task_and_final_mixtures_as_they_were(finished: Path):
-    made = jobs(finished, "--config", "sampling={mini: 0.1}")
+    made = dry_run(finished, "--config", "sampling={mini: 0.1}")
     assert "train_preparation mini" in made
     assert not any(job.startswith(("check_data", "pretrain", "draw")) for job in made)
 
 
 def test_weights_of_ones_own_add_one_run(finished: Path):
     mine = json.dumps({"mine": dict.fromkeys(("caption", "vqa", "gqa", "region"), 1.5)})
-    made = jobs(finished, "--config", "methods=[stl, ew, visatb, mine]", f"given_weights={mine}")
+    made = dry_run(finished, "--config", "methods=[stl, ew, visatb, mine]", f"given_weights={mine}")
     assert {job for job in made if job.startswith(("train", "build_mixture"))} == {"train mine", "build_mixture mine"}
     assert "compute_weights" not in made
 
@@ -78,7 +71,7 @@ def edited_records(folder: Path) -> None:
 
 def test_an_edited_data_file_is_checked_and_answered_again(copied: Path):
     edited_records(copied)
-    made = jobs(copied)
+    made = dry_run(copied)
     assert {job for job in made if job.startswith("check_data")} == {"check_data vqa val"}
     assert "predict mini val" in made
     assert not any(job.startswith(("pretrain", "draw")) for job in made)
@@ -108,4 +101,4 @@ def test_a_comment_re_runs_nothing_even_where_the_code_has_moved(
     shutil.copytree(REPOSITORY, code, ignore=ignored)
     shutil.copytree(REPOSITORY / "visatb" / "data", code / "visatb" / "data", dirs_exist_ok=True)
     edit(code)
-    assert jobs(finished, code=code) == set()
+    assert dry_run(finished, code=code) == set()
