@@ -135,9 +135,7 @@ class VariantConfig(Section):
     """Other weights from the same experiment, for an ablation: what differs from `balancing`."""
 
     temperature: Temperature | None = Field(None, description="as in `balancing`, if another one")
-    alpha: AlphaConfig | None = Field(
-        None, description="the three shares, if others; each has its default of `balancing`"
-    )
+    alpha: AlphaConfig | None = Field(None, description="the three shares, if others")
     on_unlearned: Literal["drop", "clip", "error"] | None = Field(None, description="as in `balancing`, if another one")
     form: Literal["paired", "simple"] | None = Field(None, description="as in `balancing`, if the other one")
     difficulty: Literal["repurposed", "precise"] | None = Field(

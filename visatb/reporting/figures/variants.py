@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from visatb.reporting.figures.contributions import LUMINANCE
-from visatb.reporting.figures.style import COLUMN, figure_width, label_width, new_figure, styled
+from visatb.reporting.figures.style import COLUMN, label_width, new_figure, styled
 from visatb.reporting.tables import method_label
 
 SMALLEST_RANGE = 2.0
 """Colours saturate at the largest weight or its inverse, at least at 2 and 1/2."""
 
-CELL = 0.32
-"""Width of a cell in inches where there is room for it."""
+SMALLEST_CELL, BESIDE = 0.25, 0.55
+"""Widths in inches: of a cell, which holds a value such as 0.87, and of the colours' scale."""
 
 
 @styled
@@ -28,7 +28,7 @@ def variants_figure(weights: pd.DataFrame) -> Figure:
     names, tasks = [method_label(str(name)) for name in weights.columns], [str(task) for task in weights.index]
     values = weights.to_numpy(float).T
     limit = max(SMALLEST_RANGE, values.max(), 1 / values.min())
-    width = max(figure_width(names, CELL * len(tasks)), COLUMN)
+    width = max(COLUMN, label_width(names) + SMALLEST_CELL * len(tasks) + BESIDE)
     figure = new_figure(width, 0.6 + 0.22 * len(names) + label_width(tasks))
     axes = figure.add_subplot()
     norm, colours = LogNorm(1 / limit, limit), colormaps["PuOr"]
@@ -38,7 +38,7 @@ def variants_figure(weights: pd.DataFrame) -> Figure:
         colour = "white" if dark else "black"
         axes.text(column + 0.5, row + 0.52, f"{value:.2f}", ha="center", va="center", color=colour)
     axes.set_yticks(np.arange(len(names)) + 0.5, names)
-    axes.set_xticks(np.arange(len(tasks)) + 0.5, tasks, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_xticks(np.arange(len(tasks)) + 0.5, tasks, rotation=90)
     axes.tick_params(length=0, pad=2)
     axes.invert_yaxis()
     axes.spines[:].set_visible(False)
