@@ -137,9 +137,7 @@ def recipe(**changes: Any) -> Recipe:
     return Recipe(**settings | changes)
 
 
-def train_here(
-    folder: Path, base: Path | str, mixture: Path, method: Method | None = None, **changes: Any
-) -> None:
+def train_here(folder: Path, base: Path | str, mixture: Path, method: Method | None = None, **changes: Any) -> None:
     """Train in this process, by `fit`; ``changes`` are the recipe's."""
     machine = Machine(micro_batch_size=4, attention="eager", save_steps=3)
     fit("mini", mixture, str(base), LAMBDAS, recipe(**changes), machine, folder, folder / "model", method)
