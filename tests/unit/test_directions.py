@@ -64,15 +64,16 @@ def run(script: str, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_matrix_and_weights(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    balanced = ["--scores", "scores", *COLUMNS, "--group", "a=a", "b=b"]
-    run("collect_validation_matrix", *balanced, "--matrix", "V.tsv", "--tidy", "t.tsv", monkeypatch=monkeypatch)
+    scores = ["--scores", "scores", *COLUMNS]
+    matrix = ["--run", "mini=a,b", "plus-a=a,b", "plus-b=a,b", "--matrix", "V.tsv", "--tidy", "t.tsv"]
+    run("collect_validation_matrix", *scores, *matrix, monkeypatch=monkeypatch)
     V = read_table("V.tsv").set_index("run")
     assert V.loc["mini"].tolist() == pytest.approx([30, 60]), "the matrix holds scores as their metrics give them"
     assert V.loc["plus-b"].tolist() == pytest.approx([36, 20])
     names = ("contributions", "contributions_intervals", "difficulty", "weights")
     tables = [word for name in names for word in (f"--{name}-table", f"{name}.tsv")]
     more = ["--temperature", "1", "--bootstrap", "50", "--balancing", "b.json"]
-    run("compute_weights", *balanced, *tables, *more, monkeypatch=monkeypatch)
+    run("compute_weights", *scores, "--group", "a=a", "b=b", *tables, *more, monkeypatch=monkeypatch)
     C = read_table("contributions.tsv").set_index("from")
     assert C.loc["a", "b"] == pytest.approx((60 - 50) / (60 - 20)), "fewer errors: a helps b"
     assert C.loc["b", "a"] == pytest.approx((36 - 30) / (60 - 30))
