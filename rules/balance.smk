@@ -1,26 +1,8 @@
 # Scores to weights: the validation matrix, then contributions, difficulties and lambda.
 
-COLUMNS = [f"{task}:{metric}" for task, metric in EXPERIMENT.validation_columns]
 VALIDATION_SCORES = [
     f"<results>/scores/{run}/{split}/{task}.parquet" for run, split, task in EXPERIMENT.evaluations("val")
 ]
-
-
-def measured_scores(weights):
-    """The validation scores that the weights of `visatb` or of a variant follow from."""
-    return [f"<results>/scores/{run}/{split}/{task}.parquet" for run, split, task in EXPERIMENT.measured_by(weights)]
-
-
-def weights_options(weights):
-    settings = EXPERIMENT.balance_settings(weights)
-    return options(
-        column=COLUMNS,
-        group=[f"{group}={','.join(tasks)}" for group, tasks in EXPERIMENT.groups.items()],
-        **vars(settings),
-        bootstrap=EXPERIMENT.config.balancing.bootstrap,
-        seed=EXPERIMENT.config.seed,
-        fixed=pairs({task: fixed.weight for task, fixed in EXPERIMENT.config.fixed_tasks.items()}),
-    )
 
 
 rule collect_validation_matrix:

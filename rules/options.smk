@@ -5,6 +5,7 @@ PRETRAINING = EXPERIMENT.model.pretraining
 ASSEMBLY = EXPERIMENT.model.assemble
 # Pieces on the hub are no files that could be newer than the checkpoint.
 PIECES_HERE = [piece.source for _, piece in ASSEMBLY or () if Path(piece.source).exists()]
+COLUMNS = [f"{task}:{metric}" for task, metric in EXPERIMENT.validation_columns]
 RECIPE = (
     "epochs",
     "global_batch_size",
@@ -158,6 +159,23 @@ def judge_connection():
     judge = EXPERIMENT.config.evaluation.judge
     names = ("endpoint", "key_variable", "concurrency", "timeout", "retries")
     return options(**{name: getattr(judge, name) for name in names})
+
+
+def measured_scores(weights):
+    """The validation scores that the weights of `visatb` or of a variant follow from."""
+    return [f"<results>/scores/{run}/{split}/{task}.parquet" for run, split, task in EXPERIMENT.measured_by(weights)]
+
+
+def weights_options(weights):
+    settings = EXPERIMENT.balance_settings(weights)
+    return options(
+        column=COLUMNS,
+        group=[f"{group}={','.join(tasks)}" for group, tasks in EXPERIMENT.groups.items()],
+        **vars(settings),
+        bootstrap=EXPERIMENT.config.balancing.bootstrap,
+        seed=EXPERIMENT.config.seed,
+        fixed=pairs({task: fixed.weight for task, fixed in EXPERIMENT.config.fixed_tasks.items()}),
+    )
 
 
 def figure(name, category):
