@@ -11,7 +11,7 @@ import pytest
 from running import dry_run, run_workflow, workplace
 
 METHODS = "tests/workflow/methods.yaml"
-TASKS = ("vqa", "bbox")
+TASKS = ("caption", "region")
 ROWS = ["stl", "ew", "tla", "rlw", "dwa", "igbv1", "visatb", "visatb-T1", "cotbal", "simple"]
 
 
@@ -58,10 +58,10 @@ def test_every_method_is_a_row_of_the_benchmark_and_of_the_figures(results: Path
 def test_weights_move_as_their_methods_say(results: Path) -> None:
     last = {method: history(results, method)[-1]["weights"] for method in ROWS[1:]}
     assert all(weights["ocr"] == 0.5 for weights in last.values()), "a fixed task keeps its weight"
-    assert {last[method]["vqa"] for method in ("ew", "tla")} == {1}
+    assert {last[method]["caption"] for method in ("ew", "tla")} == {1}
     for method in ("rlw", "dwa", "igbv1", "visatb", "visatb-T1", "cotbal", "simple"):
-        assert last[method]["vqa"] + last[method]["bbox"] == pytest.approx(2, abs=1e-4)
-        assert last[method]["vqa"] != 1
+        assert last[method]["caption"] + last[method]["region"] == pytest.approx(2, abs=1e-4)
+        assert last[method]["caption"] != 1
     step, steps = (history(results, "rlw")[-1][name] for name in ("step", "steps"))
     assert step == steps
     drawn = np.random.default_rng([0, step - 1]).standard_normal(2)
@@ -88,9 +88,9 @@ def test_the_paired_variants_differ_as_their_settings_do(results: Path) -> None:
 def test_the_simple_form_starts_from_the_base_model_and_single_task_runs(results: Path) -> None:
     V = table(results / "validation_matrix.tsv", "run")
     found = table(results / "variants/simple/weights.tsv", "task")
-    assert (V.loc["mini-only-vqa"].notna() == [True, False]).all()
+    assert (V.loc["mini-only-caption"].notna() == [True, False]).all()
     learned = [task for task in TASKS if not isinstance(found.loc[task, "note"], str)]
-    for i, j in (("vqa", "bbox"), ("bbox", "vqa")):
+    for i, j in (("caption", "region"), ("region", "caption")):
         if j in learned:
             C = (V.loc[f"single-{i}", j] - V.loc["base", j]) / (V.loc[f"single-{j}", j] - V.loc["base", j])
             assert found.loc[i, "C_out"] == pytest.approx(C, abs=1e-4)
@@ -125,6 +125,6 @@ def test_a_variant_more_needs_only_what_it_measures_beyond_the_others(compared: 
     methods = f"methods={json.dumps([*ROWS, 'precise'])}"
     made = dry_run(compared, "--config", methods, "variants={precise: {difficulty: precise}}", configfile=METHODS)
     trained = {job.split(" ", 1)[1] for job in made if job.startswith("train")}
-    assert trained == {"large-only-vqa", "large-only-bbox", "precise"}
+    assert trained == {"large-only-caption", "large-only-region", "precise"}
     assert "compute_variant precise" in made
     assert not {"compute_weights", "compute_variant cotbal"} & made
