@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from visatb.config_resources import ResourcesConfig
+from visatb.config_balancing import BalancingConfig, DwaConfig, Igbv1Config, VariantConfig
 from visatb.config_sources import SPLITS, SourceConfig, SplitFiles, each_split
 from visatb.config_types import (
     FloatFromZero,
@@ -21,12 +22,9 @@ from visatb.config_types import (
     Section,
     Seed,
     Share,
-    Temperature,
     Words,
 )
 
-TRAINING_METHODS = ("tla", "rlw", "dwa", "igbv1")
-METHODS = ("stl", "ew", *TRAINING_METHODS, "visatb")
 OPENAI = "https://api.openai.com/v1"
 RESERVED_NAMES = ("mini", "base", *SPLITS)
 
@@ -99,62 +97,6 @@ class TrainingConfig(Section):
     deepspeed: str | None = Field(None, description="a DeepSpeed config file, e.g. `config/deepspeed/zero3.json`")
     save_steps: PositiveInt = Field(200, description="optimiser steps between two checkpoints")
     keep_checkpoints: Annotated[int, Number, Field(ge=2)] = Field(2, description="how many checkpoints are kept")
-
-
-class AlphaConfig(Section):
-    """The shares of the three weights in Eq. 8; they sum to 1."""
-
-    out: Share = Field(0.25, description="share of lambda_out: how much the task gives to others")
-    in_: Share = Field(0.25, alias="in", description="share of lambda_in: how little it gains from others")
-    difficulty: Share = Field(0.5, description="share of lambda_D: how much it gains from more data of its own")
-
-
-class BalancingConfig(Section):
-    """From scores to weights."""
-
-    temperature: Temperature = Field(
-        "auto", description="T of Eq. 4, 5 and 7; `auto`: the lowest of 2, 1, 0.5, ... that keeps weights in 0.5-2"
-    )
-    alpha: AlphaConfig = Field(AlphaConfig(), description="the shares in Eq. 8")
-    on_unlearned: Literal["drop", "clip", "error"] = Field(
-        "drop", description="what becomes of a column whose own task did not improve beyond its noise"
-    )
-    form: Literal["paired", "simple"] = Field(
-        "paired",
-        description="Eq. 3, from `mini` and `plus-<group>`, or Eq. 10, from the base model and single-task runs",
-    )
-    difficulty: Literal["repurposed", "precise"] | None = Field(
-        None,
-        description="Eq. 6, or Eq. 12 with 2 more runs a task; left out it is `repurposed`, and in the simple form "
-        "`precise` (Eq. 11, with 1 more run a task), the only one that it has",
-    )
-    bootstrap: PositiveInt = Field(2000, description="resamples behind the 95 % intervals")
-
-
-class VariantConfig(Section):
-    """Other weights from the same experiment, for an ablation: what differs from `balancing`."""
-
-    temperature: Temperature | None = Field(None, description="as in `balancing`, if another one")
-    alpha: AlphaConfig | None = Field(None, description="the three shares, if others")
-    on_unlearned: Literal["drop", "clip", "error"] | None = Field(None, description="as in `balancing`, if another one")
-    form: Literal["paired", "simple"] | None = Field(None, description="as in `balancing`, if the other one")
-    difficulty: Literal["repurposed", "precise"] | None = Field(
-        None, description="as in `balancing`, if the other one; another form has a default of its own"
-    )
-
-
-class DwaConfig(Section):
-    """The numbers of the method `dwa`."""
-
-    window: PositiveInt = Field(25, description="W: losses of the last W steps are compared with those of W before")
-    temperature: PositiveFloat = Field(2.0, description="what the ratio of both is divided by; not VisATB's T")
-
-
-class Igbv1Config(Section):
-    """The numbers of the method `igbv1`: the optimiser steps, counted from 0, in which its base is measured."""
-
-    first_step: IntFromZero = Field(100, description="the first of them")
-    last_step: IntFromZero = Field(199, description="the last of them; weights move after it")
 
 
 def _web_address(address: str) -> str:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from visatb.config import (
     SPLITS,
-    BalancingConfig,
     Config,
     FixedTaskConfig,
     ModelConfig,
     SourceConfig,
     TaskConfig,
 )
+from visatb.config_balancing import BalancingConfig
 from visatb.config_checks import checked_configs
 from visatb.config_resources import TrainingResources
 from visatb.evaluation.metric_names import BOX_METRICS, JUDGED_METRICS

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from visatb.config import TRAINING_METHODS, BalancingConfig, Config
+from visatb.config import Config
+from visatb.config_balancing import TRAINING_METHODS, BalancingConfig
 from visatb.validation_matrix import BalanceSettings, Groups
 
 PREPARATION = ("base", "mini", "plus", "mini-only", "large-only")

@@ -13,7 +13,7 @@ from training_examples import LAMBDAS, TASKS, model_of, processor_of, sample
 from transformers import PreTrainedModel, PrinterCallback, TrainerCallback, TrainingArguments
 
 from visatb.errors import VisatbError
-from visatb.training.collator import Collator, Sample
+from visatb.training.collator import IGNORED, Collator, Sample
 from visatb.training.trainer import VitwTrainer
 from visatb.training.weighting import weights_of
 from visatb.training.weighting_methods import Method, MethodName
