@@ -20,9 +20,10 @@ DATA: dict[str, Callable[[Path], None]] = {
     "academic": lambda folder: paper_data.academic_release(folder / "data" / "academic"),
     "academic-from-sources": lambda folder: paper_data.academic_sources(folder / "data" / "academic"),
     "m3it": lambda folder: paper_data.m3it(folder / "data" / "m3it", config("m3it")),
+    "academic-ablation": lambda folder: paper_data.academic_release(folder / "data" / "academic"),
     "chat": lambda folder: paper_data.llava_files(folder / "data" / "chat", config("chat")),
 }
-FINAL = 2  # ew and visatb
+FINAL = 6  # ew, tla, rlw, dwa, igbv1 and visatb
 
 
 def config(name: str) -> str:
@@ -40,20 +41,34 @@ def jobs(output: str) -> Counter[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "tasks", "fixed", "groups", "sources"),
-    [("academic", 7, 1, 7, 0), ("academic-from-sources", 7, 1, 7, 8), ("m3it", 17, 0, 5, 17), ("chat", 3, 0, 3, 0)],
+    ("name", "tasks", "fixed", "measuring", "single", "final", "sources"),
+    [
+        ("academic", 7, 1, 1 + 7, 7, FINAL, 0),
+        ("academic-from-sources", 7, 1, 1 + 7, 7, FINAL, 8),
+        ("academic-ablation", 7, 1, 1 + 7 + 2 * 7, 7, FINAL + 8, 0),
+        ("m3it", 17, 0, 1 + 5, 17, FINAL, 17),
+        ("chat", 3, 0, 3 + 3, 0, FINAL, 0),  # single-task runs measure in the simple form
+    ],
 )
 def test_the_dry_run_of_an_experiment_of_the_paper(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, tasks: int, fixed: int, groups: int, sources: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    tasks: int,
+    fixed: int,
+    measuring: int,
+    single: int,
+    final: int,
+    sources: int,
 ):
     monkeypatch.setenv("OPENAI_API_KEY", "nobody is asked in a dry run")
     found = jobs(run_workflow(place(tmp_path, name), "-n", configfile=config(name)))
     assert found["check_data"] == 3 * tasks + fixed
     assert found["prepare_source"] + found["prepare_fixed_source"] == sources
-    assert found["build_mixture"] == 1 + groups + tasks + FINAL
-    assert found["train_preparation"] == 1 + groups
-    assert found["train_single"] == tasks
-    assert found["train"] == FINAL
+    assert found["build_mixture"] == measuring + single + final
+    assert found["train_preparation"] == measuring
+    assert found["train_single"] == single
+    assert found["train"] == final
 
 
 def mixture(folder: Path, name: str, run: str) -> pa.Table:
