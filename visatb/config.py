@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from visatb.config_resources import ResourcesConfig
 from visatb.config_balancing import BalancingConfig, DwaConfig, Igbv1Config, VariantConfig
+from visatb.config_resources import ResourcesConfig
 from visatb.config_sources import SPLITS, SourceConfig, SplitFiles, each_split
 from visatb.config_types import (
     FloatFromZero,

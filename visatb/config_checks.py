@@ -19,8 +19,8 @@ from visatb.config import (
     TaskConfig,
 )
 from visatb.config_loading import no_such_file, read_yaml, refuse, resolve_extends, validate_leniently
-from visatb.config_resources import JobResources
 from visatb.config_method_checks import method_mistakes
+from visatb.config_resources import JobResources
 from visatb.config_types import PARTS
 from visatb.config_words import Mistake, place
 from visatb.data.demo import DEMO_TASKS

@@ -7,9 +7,6 @@ from visatb.config import Config
 from visatb.config_balancing import TRAINING_METHODS, BalancingConfig
 from visatb.validation_matrix import BalanceSettings, Groups
 
-PREPARATION = ("base", "mini", "plus", "mini-only", "large-only")
-"""Kinds of runs that serve to measure V alone."""
-
 
 @dataclass(frozen=True)
 class Run:
@@ -30,11 +27,6 @@ class Run:
     mixture: Mapping[str, str]
     evaluates: Mapping[str, tuple[str, ...]]
     weights: str = "equal"
-
-    @property
-    def is_preparation(self) -> bool:
-        """Whether the run serves to measure V, not to be used."""
-        return self.kind in PREPARATION
 
     @property
     def is_trained(self) -> bool:
