@@ -63,8 +63,9 @@ def main() -> None:
     args = arguments()
     if computes_on_cpu(args.gpus):
         os.environ.update(OMP_NUM_THREADS=str(args.threads), DS_ACCELERATOR="cpu")
-    from visatb.training.fit import Machine, Recipe, fit
+    from visatb.training.fit import fit
     from visatb.training.processes import leave_when_all_is_done
+    from visatb.training.recipe import Machine, Recipe
 
     weights = dict(args.weight)
     if args.weights:

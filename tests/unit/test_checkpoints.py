@@ -28,9 +28,10 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from visatb.errors import VisatbError
 from visatb.training.checkpoints import Checkpoints, deepspeed_layout, folder_digest, is_intact, mark_complete
-from visatb.training.fit import Machine, _description
+from visatb.training.fit import _description
 from visatb.training.history import History
 from visatb.training.models import FAMILIES
+from visatb.training.recipe import Machine
 from visatb.training.weighting_methods import Method, MethodName
 
 

@@ -6,8 +6,9 @@ import pytest
 from reference_training import EPOCHS, TOLERANCE, Reference, hard_samples, train_by_hand
 from training_examples import LAMBDAS, mixture, recipe, save_tiny
 
-from visatb.training.fit import Machine, fit
+from visatb.training.fit import fit
 from visatb.training.models import FAMILIES
+from visatb.training.recipe import Machine
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

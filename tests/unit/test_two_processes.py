@@ -17,7 +17,8 @@ from training_examples import LAMBDAS, ROOT, mixture, recipe, save_tiny, start_t
 
 from visatb.errors import VisatbError
 from visatb.training.checkpoints import is_intact
-from visatb.training.fit import Machine, fit
+from visatb.training.fit import fit
+from visatb.training.recipe import Machine
 
 WAYS: dict[str, dict[str, Any]] = {"DDP": {}} | {
     name: {"deepspeed": ROOT / f"config/deepspeed/{name}.json"} for name in ("zero2", "zero3", "zero3_offload")

@@ -19,7 +19,8 @@ from visatb.data.demo import demo_sample
 from visatb.data.mixtures import MIXTURE_SCHEMA
 from visatb.files import write_parquet
 from visatb.training.collator import Sample
-from visatb.training.fit import Machine, Recipe, fit
+from visatb.training.fit import fit
+from visatb.training.recipe import Machine, Recipe
 from visatb.training.tiny import build_tiny
 from visatb.training.weighting_methods import Method
 

@@ -3,19 +3,17 @@
 import copy
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import torch
 from torch.utils.data import Dataset
-from transformers import PrinterCallback, TrainingArguments
+from transformers import PrinterCallback
 from transformers.utils.logging import disable_progress_bar
 
 from visatb.data.mixtures import read_mixture
-from visatb.devices import computes_on_cpu
-from visatb.errors import VisatbError
 from visatb.progress import say
 from visatb.training.checkpoints import (
     WHOLE,
@@ -39,43 +37,10 @@ from visatb.training.processes import (
     is_first_process,
     world_size,
 )
+from visatb.training.recipe import Machine, Recipe, training_arguments
 from visatb.training.trainer import VitwTrainer
 from visatb.training.weighting import Weighting, weights_of
 from visatb.training.weighting_methods import Method
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The numbers of a training that its result depends on. Units and meaning as in the config's ``training``."""
-
-    seed: int
-    epochs: float
-    global_batch_size: int
-    learning_rate: float
-    warmup: float
-    schedule: str
-    weight_decay: float
-    beta1: float
-    beta2: float
-    max_gradient_norm: float
-    max_length: int
-    precision: Literal["float32", "bfloat16"]
-    normalization: Literal["step", "micro_batch"]
-    freeze: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Machine:
-    """How a training is run here; its result does not depend on it but for rounding."""
-
-    micro_batch_size: int
-    gpus: int = 0
-    gradient_checkpointing: bool = False
-    attention: str = "sdpa"
-    deepspeed: str | None = None
-    save_steps: int = 200
-    keep_checkpoints: int = 2
-    workers: int = 0
 
 
 class MixtureDataset(Dataset[Sample]):
@@ -233,7 +198,7 @@ def _trainer(
     folder: Path,
     checkpoints: Checkpoints,
 ) -> VitwTrainer:
-    arguments = _arguments(recipe, machine, checkpoints.steps)
+    arguments = training_arguments(recipe, machine, checkpoints.steps)
     processor = load_processor(base)
     model = load_model(base, dtype=torch.float32, attention=machine.attention)
     freeze(model, recipe.freeze)
@@ -254,51 +219,6 @@ def _trainer(
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def _arguments(recipe: Recipe, machine: Machine, output: Path) -> TrainingArguments:
-    bfloat16, on_cpu = recipe.precision == "bfloat16", computes_on_cpu(machine.gpus)
-    return TrainingArguments(
-        output_dir=str(output),
-        per_device_train_batch_size=machine.micro_batch_size,
-        num_train_epochs=recipe.epochs,
-        learning_rate=recipe.learning_rate,
-        warmup_steps=recipe.warmup,
-        lr_scheduler_type=recipe.schedule,
-        weight_decay=recipe.weight_decay,
-        adam_beta1=recipe.beta1,
-        adam_beta2=recipe.beta2,
-        max_grad_norm=recipe.max_gradient_norm,
-        bf16=bfloat16,
-        tf32=None if on_cpu else bfloat16,
-        activation_checkpointing=machine.gradient_checkpointing,
-        deepspeed=machine.deepspeed,
-        use_cpu=on_cpu,
-        # LLaVA does not use the last layer of its vision tower, whose gradients DDP would wait for.
-        ddp_find_unused_parameters=True,
-        ddp_backend="gloo" if on_cpu and world_size() > 1 else None,
-        dataloader_num_workers=machine.workers,
-        dataloader_pin_memory=not on_cpu,
-        save_strategy="steps",
-        save_steps=machine.save_steps,
-        logging_steps=10,
-        seed=recipe.seed,
-        data_seed=recipe.seed,
-        report_to=[],
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        gradient_accumulation_steps=_accumulation(recipe, machine),
-    )
-
-
-def _accumulation(recipe: Recipe, machine: Machine) -> int:
-    steps, rest = divmod(recipe.global_batch_size, machine.micro_batch_size * world_size())
-    if rest or not steps:
-        raise VisatbError(
-            f"global_batch_size {recipe.global_batch_size} is no multiple of micro_batch_size "
-            f"{machine.micro_batch_size} x {world_size()} process(es); change one of them"
-        )
-    return steps
 
 
 def _finish(trainer: VitwTrainer, checkpoints: Checkpoints, output: str | Path) -> None:
