@@ -34,6 +34,7 @@ from visatb.training.processes import (
     LeaveOnSignal,
     alone_together,
     check_devices,
+    ignore_signals,
     is_first_process,
     world_size,
 )
@@ -136,7 +137,9 @@ def fit(
 def _leave_if_asked(run: str, trainer: VitwTrainer, leaving: LeaveOnSignal) -> None:
     state = trainer.state
     if leaving.reason and state.global_step < state.max_steps:
-        # The launcher ends all processes when one has left: the first has then marked the checkpoint as whole.
+        # The launcher ends all processes when one has left. Then the checkpoint is marked as whole, and none is deterred
+        # from leaving with its own status.
+        ignore_signals()
         trainer.accelerator.wait_for_everyone()
         if trainer.is_world_process_zero():
             say(

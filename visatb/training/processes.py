@@ -111,6 +111,12 @@ def _this_attempt(subject: str) -> str:
     return f"{subject}/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
 
 
+def ignore_signals() -> None:
+    """Let this process, which is about to leave, end as it would: what asks it to leave comes too late."""
+    for number in _LEAVE:
+        signal.signal(number, signal.SIG_IGN)
+
+
 class LeaveOnSignal(TrainerCallback):
     """Has a checkpoint saved and the training end after the step in which SIGTERM, SIGUSR1 or SIGINT came.
 
