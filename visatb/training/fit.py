@@ -137,8 +137,8 @@ def fit(
 def _leave_if_asked(run: str, trainer: VitwTrainer, leaving: LeaveOnSignal) -> None:
     state = trainer.state
     if leaving.reason and state.global_step < state.max_steps:
-        # The launcher ends all processes when one has left. Then the checkpoint is marked as whole, and none is deterred
-        # from leaving with its own status.
+        # The launcher ends all processes when one has left. By then the checkpoint is marked as whole, and each leaves
+        # with its own status.
         ignore_signals()
         trainer.accelerator.wait_for_everyone()
         if trainer.is_world_process_zero():
