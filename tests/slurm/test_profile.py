@@ -71,7 +71,7 @@ def test_an_experiment_with_a_failing_job(start_cluster: Start, on_cluster: Snak
         path = folder / RESULTS / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     (folder / "slurm").symlink_to(REPOSITORY / "slurm")
-    damaged = folder / RESULTS / "mixtures" / "plus-chart.parquet"
+    damaged = folder / RESULTS / "mixtures" / "plus-chart.arrow"
     damaged.write_bytes(b"cut short")
     cluster = start_cluster()
     targets = [*tables, *(str(RESULTS / "runs" / run / "model") for run in ("single-vqa", "visatb"))]
@@ -80,7 +80,7 @@ def test_an_experiment_with_a_failing_job(start_cluster: Start, on_cluster: Snak
     summary = printed.partition("1 job(s) failed")[2].splitlines()
     assert "train_preparation plus-chart (Slurm job" in summary[1]
     assert f"log: {RESULTS}/logs/train/plus-chart.log" in summary[2]
-    assert any("error: " in line and "mixtures/plus-chart.parquet" in line for line in summary)
+    assert any("error: " in line and "mixtures/plus-chart.arrow" in line for line in summary)
     assert len(summary) < 10, "no page of the scheduler's output"
     assert "ccount" not in printed, "no guesses about accounts"
     assert all((folder / RESULTS / "runs" / run / "model").is_dir() for run in ("mini", "plus-vqa", "single-vqa"))
@@ -116,7 +116,7 @@ def test_a_training_that_is_preempted_and_runs_out_of_time(start_cluster: Start,
     (folder / "slurm").symlink_to(REPOSITORY / "slurm")
     (folder / "long.yaml").write_text(f"extends: {TWO_TASKS}\ntraining: {{epochs: 100, save_steps: 4}}\n")
     run_workflow(
-        folder, "--", str(RESULTS / "mixtures" / "mini.parquet"), "data/models/tiny-test", configfile="long.yaml"
+        folder, "--", str(RESULTS / "mixtures" / "mini.arrow"), "data/models/tiny-test", configfile="long.yaml"
     )
     cluster, run = start_cluster(), folder / RESULTS / "runs" / "mini"
 

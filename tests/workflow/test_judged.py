@@ -54,8 +54,14 @@ def told(server: JudgeServer) -> str:
     return f"evaluation={{judge: {{endpoint: '{server.url}'}}}}"
 
 
-def test_the_benchmark_holds_what_the_judge_said(place: tuple[Path, JudgeServer, str]):
-    folder, server, printed = place
+def test_a_judged_task_from_answers_to_the_table(place: tuple[Path, JudgeServer, str]):
+    """One test, for the server and its experiment live in one test process."""
+    the_benchmark_holds_what_the_judge_said(*place)
+    what_was_told_is_not_asked_again(*place)
+    another_address_of_the_judge_makes_nothing_again(place[0])
+
+
+def the_benchmark_holds_what_the_judge_said(folder: Path, server: JudgeServer, printed: str) -> None:
     results = folder / "results" / "judged"
     benchmark = pd.read_csv(results / "benchmark.tsv", sep="\t").set_index("method")
     for method, run in (("stl", "single-caption"), ("ew", "ew"), ("visatb", "visatb")):
@@ -74,8 +80,7 @@ def test_the_benchmark_holds_what_the_judge_said(place: tuple[Path, JudgeServer,
     assert 0 < len(server.times()) <= 72
 
 
-def test_what_was_told_is_not_asked_again(place: tuple[Path, JudgeServer, str]):
-    folder, server, _ = place
+def what_was_told_is_not_asked_again(folder: Path, server: JudgeServer, _: str) -> None:
     asked = len(server.asked)
     scores = folder / "results" / "judged" / "scores" / "ew" / "test" / "caption.parquet"
     before = pq.read_table(scores)
@@ -86,8 +91,7 @@ def test_what_was_told_is_not_asked_again(place: tuple[Path, JudgeServer, str]):
     assert len(server.asked) == asked
 
 
-def test_another_address_of_the_judge_makes_nothing_again(place: tuple[Path, JudgeServer, str]):
-    folder, *_ = place
+def another_address_of_the_judge_makes_nothing_again(folder: Path) -> None:
     moved = "evaluation={judge: {endpoint: 'http://127.0.0.1:1/v1', retries: 1}}"
     printed = run_workflow(folder, "--dry-run", "--config", moved, configfile=JUDGED)
     assert set(re.findall(r"^  ([a-z_]+)[^:]*: ", printed, re.MULTILINE)) <= {"all", "plan"}

@@ -9,17 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from running import dry_run, run_workflow, workplace
+from sharing import Shared
 
 METHODS = "tests/workflow/methods.yaml"
 TASKS = ("caption", "region")
 ROWS = ["stl", "ew", "tla", "rlw", "dwa", "igbv1", "visatb", "visatb-T1", "cotbal", "simple"]
 
 
-@pytest.fixture(scope="module")
-def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = workplace(tmp_path_factory.mktemp("compared"))
-    (folder / "output.txt").write_text(run_workflow(folder, configfile=METHODS))
-    return folder
+@pytest.fixture(scope="session")
+def compared(shared: Shared) -> Path:
+    def fill(folder: Path) -> None:
+        (workplace(folder) / "output.txt").write_text(run_workflow(folder, configfile=METHODS))
+
+    return shared("compared", fill)
 
 
 @pytest.fixture
