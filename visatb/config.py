@@ -1,7 +1,6 @@
 """The schema of an experiment's config: every key with its meaning, unit and default."""
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -23,7 +22,9 @@ from visatb.config_types import (
     Seed,
     Share,
     Words,
+    web_address,
 )
+from visatb.config_zero_shot import ZeroShotConfig
 
 OPENAI = "https://api.openai.com/v1"
 RESERVED_NAMES = ("mini", "base", *SPLITS)
@@ -99,13 +100,6 @@ class TrainingConfig(Section):
     keep_checkpoints: Annotated[int, Number, Field(ge=2)] = Field(2, description="how many checkpoints are kept")
 
 
-def _web_address(address: str) -> str:
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname or len(address.split()) > 1:
-        raise ValueError("expected an address that begins with http:// or https://, without spaces")
-    return address.rstrip("/")
-
-
 def _default_parameters() -> dict[str, Parameter]:
     return {"temperature": 0, "max_tokens": 1024}
 
@@ -121,7 +115,7 @@ class JudgeConfig(Section):
     """Who grades the answers of tasks with the metric `judge`: a model behind an OpenAI-compatible endpoint."""
 
     model: str = Field(description="the judge, by the name that the endpoint knows")
-    endpoint: Annotated[str, AfterValidator(_web_address)] = Field(
+    endpoint: Annotated[str, AfterValidator(web_address)] = Field(
         OPENAI, description="base address of the API, usually ending in `/v1`"
     )
     key_variable: str = Field(
@@ -196,6 +190,9 @@ class Config(Section):
     training: TrainingConfig = Field(TrainingConfig(), description="how every run is trained")
     balancing: BalancingConfig = Field(BalancingConfig(), description="from scores to weights")
     evaluation: EvaluationConfig = Field(EvaluationConfig(), description="how answers are generated")
+    zero_shot: ZeroShotConfig | None = Field(
+        None, description="benchmarks that nothing was trained for, if they are wanted; see docs/zero_shot.md"
+    )
     methods: Words = Field(
         default_factory=lambda: ["stl", "ew", "visatb"],
         description="final runs to compare: `stl`, `ew`, `tla`, `rlw`, `dwa`, `igbv1`, `visatb` and the names under "

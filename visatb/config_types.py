@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
@@ -35,6 +36,14 @@ def _temperature(value: object) -> float | str:
     if value != "auto" and not 0 < number < float("inf"):
         raise ValueError("expected 'auto' or a number above 0")
     return "auto" if value == "auto" else number
+
+
+def web_address(address: str) -> str:
+    """Return an address without a slash at its end; refuse what is none."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or len(address.split()) > 1:
+        raise ValueError("expected an address that begins with http:// or https://, without spaces")
+    return address.rstrip("/")
 
 
 Name = Annotated[str, AfterValidator(_checked_name)]

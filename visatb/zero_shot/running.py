@@ -1,0 +1,108 @@
+"""Starts lmms-eval as a process of its own and tells whether it did what was asked: it leaves with 0 when it failed."""
+
+import os
+import re
+import subprocess
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from visatb.errors import VisatbError
+
+VERSION = "0.7.3"
+"""The release of lmms-eval that the task files were written for."""
+
+UNANSWERED = re.compile(r"Error .* in generating|All \d+ attempts failed")
+_FAILURE = re.compile(r"Error during evaluation: (.*?)\. Please set|Tasks not found: (.*?)\. Try|^(\w+(?:\.\w+)*Error: .*)")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Who answers, and how lmms-eval is started.
+
+    Attributes:
+        python: the interpreter that has lmms-eval.
+        model: lmms-eval's name of the class that answers, ``llava_hf`` or ``async_openai``.
+        arguments: ``--model_args``.
+        limit: the first questions of each benchmark; None for all.
+        environment: variables beside those of this process.
+    """
+
+    python: str
+    model: str
+    arguments: Mapping[str, str | bool | int | float]
+    limit: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def own_loader(
+    model: str, loader: str, device: str, precision: str, further: Mapping[str, str | bool | int | float]
+) -> dict[str, str | bool | int | float]:
+    """Return the arguments with which lmms-eval loads a checkpoint: all of it on one device."""
+    number_format = {"dtype": precision} if loader.startswith("llava") else {}
+    return {"pretrained": model, "device": device, "device_map": device, **number_format, **further}
+
+
+def check_version(python: str) -> str:
+    """Return the version of lmms-eval that ``python`` has.
+
+    Raises:
+        VisatbError: there is no such interpreter, or none with lmms-eval `VERSION`.
+    """
+    code = "import importlib.metadata as m; print(m.version('lmms-eval'))"
+    advice = f"set one up with `make zero-shot-env` and name its interpreter in zero_shot.python (lmms-eval=={VERSION})"
+    try:
+        done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    except OSError as error:
+        raise VisatbError(f"zero_shot.python: {python} cannot be started ({error.strerror}); {advice}") from error
+    found = done.stdout.strip()
+    if done.returncode:
+        raise VisatbError(f"{python} has no lmms-eval; {advice}")
+    if found != VERSION:
+        raise VisatbError(f"{python} has lmms-eval {found}, but tasks and results are read as those of {VERSION}; {advice}")
+    return found
+
+
+def run_lmms_eval(asking: Asking, tasks: Sequence[str], task_folder: Path, output: Path) -> Path:
+    """Let lmms-eval ask the tasks, the model loaded once, and return the folder of its results.
+
+    What it says is passed on. ``output`` must not hold results yet.
+
+    Raises:
+        VisatbError: it failed, wrote no results, or gave up on a question, which it would score as a wrong answer.
+    """
+    command = [asking.python, "-m", "lmms_eval", "eval", "--model", asking.model]
+    command += ["--model_args", ",".join(f"{name}={value}" for name, value in asking.arguments.items())]
+    command += ["--tasks", ",".join(tasks), "--include_path", str(task_folder), "--batch_size", "1"]
+    command += ["--output_path", str(output), "--log_samples"]
+    command += ["--limit", str(asking.limit)] if asking.limit else []
+    status, failures, unanswered = _watch(command, os.environ | dict(asking.environment))
+    written = sorted(output.glob("*/*_results.json"))
+    if status or not written:
+        said = f": {failures[-1]}" if failures else ""
+        raise VisatbError(f"lmms-eval failed (status {status}, no results){said}; its log is above")
+    if unanswered:
+        raise VisatbError(
+            f"{len(unanswered)} questions found no answer, which lmms-eval scores as wrong; the first: {unanswered[0]}"
+        )
+    return written[-1].parent
+
+
+def _watch(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, list[str], list[str]]:
+    """Run a command, pass on what it says, and return its status, the failures and the unanswered questions it told."""
+    failures: deque[str] = deque(maxlen=5)
+    unanswered: list[str] = []
+    with subprocess.Popen(
+        command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        assert process.stdout is not None
+        for raw in process.stdout:
+            print(raw, end="", flush=True)
+            line = _COLOURS.sub("", raw).strip()
+            if UNANSWERED.search(line):
+                unanswered.append(line[:300])
+            if (found := _FAILURE.search(line)) and "RetryError" not in line:  # only says that something failed again
+                failures.append(next(filter(None, found.groups()))[:500])
+    return process.returncode, list(failures), unanswered
