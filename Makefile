@@ -9,7 +9,7 @@ export HF_HUB_OFFLINE ?= 1
 export XDG_CACHE_HOME ?= $(CURDIR)/.venv/cache
 export MPLCONFIGDIR ?= $(CURDIR)/.venv/cache/matplotlib
 
-.PHONY: demo demo-small report test check lock clean
+.PHONY: zero-shot-env demo demo-small report test check lock clean
 
 demo: $(VENV)/ready
 	snakemake
@@ -31,6 +31,13 @@ check: $(VENV)/ready
 
 $(VENV)/ready: envs/install.sh envs/lock.txt pyproject.toml
 	bash envs/install.sh "$(PYTHON)" "$(VENV)"
+
+# lmms-eval in an environment of its own; its interpreter goes into zero_shot.python of a config.
+zero-shot-env:
+	"$(PYTHON)" -m venv .venv-zero-shot
+	sed -n 's/^      - //p' envs/zero_shot.yaml > .venv-zero-shot/requirements.txt
+	.venv-zero-shot/bin/python -m pip install --quiet -r .venv-zero-shot/requirements.txt
+	@echo "zero_shot.python: $(CURDIR)/.venv-zero-shot/bin/python"
 
 lock:
 	rm -rf .venv-lock && bash envs/install.sh "$(PYTHON)" .venv-lock unlocked

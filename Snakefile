@@ -26,6 +26,7 @@ include: "rules/model.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/balance.smk"
+include: "rules/zero_shot.smk"
 include: "rules/report.smk"
 
 
@@ -44,6 +45,7 @@ rule all:
         "<results>/summary.txt",
         FIGURES,
         SCORES,
+        ["<results>/zero_shot.md", "<results>/zero_shot_scores.tsv"] if ZERO_SHOT else [],
 
 
 # The preparation alone: what to look at before the final trainings are paid for.

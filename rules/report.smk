@@ -14,6 +14,7 @@ FIGURES = PREPARATION_FIGURES + [
 rule collect_benchmark:
     input:
         TEST_SCORES,
+        zero_shot="<results>/zero_shot.tsv" if ZERO_SHOT else [],
     output:
         table=report(
             "<results>/benchmark.tsv",
@@ -37,6 +38,7 @@ rule collect_benchmark:
         options=options(method=EXPERIMENT.config.methods, column=COLUMNS),
     shell:
         "python $SCRIPTS/collect_benchmark.py --scores {params.scores:q} {params.options}"
+        " --zero-shot {input.zero_shot:q}"
         " --table {output.table:q} --markdown {output.markdown:q} --tidy {output.tidy:q} > {log:q} 2>&1"
 
 

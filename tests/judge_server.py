@@ -63,7 +63,7 @@ class JudgeServer:
 
 def question_of(body: dict[str, Any]) -> str:
     content = body["messages"][-1]["content"]
-    return content if isinstance(content, str) else content[0]["text"]
+    return content if isinstance(content, str) else next(part["text"] for part in content if part["type"] == "text")
 
 
 class _Handler(BaseHTTPRequestHandler):

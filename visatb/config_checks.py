@@ -23,6 +23,7 @@ from visatb.config_method_checks import method_mistakes
 from visatb.config_resources import JobResources
 from visatb.config_types import PARTS
 from visatb.config_words import Mistake, place
+from visatb.config_zero_shot_checks import zero_shot_mistakes
 from visatb.data.demo import DEMO_TASKS
 from visatb.deepspeed_config import deepspeed_mistakes
 from visatb.errors import VisatbError, did_you_mean
@@ -36,6 +37,7 @@ LOOKED_AT_TOGETHER = (
     {"balancing", "variants", "groups"},
     {"training", "resources"},
     {"tasks", "evaluation"},
+    {"zero_shot", "methods", "evaluation"},
 )
 
 
@@ -102,6 +104,7 @@ def _cross_mistakes(config: Config) -> list[str]:
         _metrics,
         _judge,
         method_mistakes,
+        zero_shot_mistakes,
         _given_weights,
         _batches,
         _limits,

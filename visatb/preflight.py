@@ -1,6 +1,7 @@
 """What an experiment's evaluation needs of the machine, asked before anything is trained."""
 
 import os
+import shutil
 from collections.abc import Iterator
 
 from visatb.config import OPENAI
@@ -8,12 +9,14 @@ from visatb.errors import VisatbError, bullet_list
 from visatb.evaluation.metric_names import JAVA_METRICS
 from visatb.evaluation.ptb import require_java
 from visatb.experiment import Experiment
+from visatb.zero_shot.benchmarks import Benchmark, data_problems
+from visatb.zero_shot.plan import benchmarks, methods
 
 
 def check_machine(experiment: Experiment) -> None:
     """Raise one `VisatbError` with all that the scores which are still to be made will miss here, or return."""
     unscored = _unscored(experiment)
-    missing = [*_java(experiment, unscored), *_key(experiment, unscored)]
+    missing = [*_java(experiment, unscored), *_key(experiment, unscored), *_zero_shot(experiment)]
     if missing:
         raise VisatbError(f"the evaluation could not run on this machine:\n{bullet_list(missing)}")
 
@@ -38,6 +41,7 @@ def _key(experiment: Experiment, unscored: set[str]) -> Iterator[str]:
     """A key is needed by OpenAI itself, and wherever the config names its variable; a local server needs none."""
     judge = experiment.config.evaluation.judge
     tasks = [task for task in experiment.judged_tasks if task in unscored]
+    tasks += [one.name for one in _unanswered(experiment) if one.is_judged]
     if judge is None or not tasks or os.environ.get(judge.key_variable):
         return
     if judge.endpoint == OPENAI or "key_variable" in judge.model_fields_set:
@@ -45,3 +49,23 @@ def _key(experiment: Experiment, unscored: set[str]) -> Iterator[str]:
             f"tasks {', '.join(tasks)}: the judge at {judge.endpoint} needs a key, and the environment variable "
             f"{judge.key_variable} is not set; set it, or name another one in evaluation.judge.key_variable"
         )
+
+
+def _zero_shot(experiment: Experiment) -> Iterator[str]:
+    """Local questions are looked at, and the interpreter that is to ask them must be there."""
+    asked = _unanswered(experiment)
+    yield from (f"zero_shot.benchmarks.{problem}" for problem in data_problems(asked))
+    python = experiment.config.zero_shot.python if asked and experiment.config.zero_shot else None
+    if python is not None and shutil.which(python) is None:
+        yield f"zero_shot.python: {python} is no program here; `make zero-shot-env` sets one up"
+
+
+def _unanswered(experiment: Experiment) -> list[Benchmark]:
+    """Return the benchmarks of which a score is missing."""
+    folder = experiment.folder / "zero_shot"
+    runs = methods(experiment.config)
+    return [
+        one
+        for one in benchmarks(experiment.config)
+        if not all((folder / run / f"{one.name}.json").is_file() for run in runs)
+    ]

@@ -1,11 +1,11 @@
-"""Gather the test scores of the final runs into the benchmark table with dI and dE (Eq. 9)."""
+"""Gather the test scores of the final runs into the benchmark table with dI, dE and dI_zero (Eq. 9)."""
 
 import argparse
 
 from visatb.benchmark import benchmark_table, lower_is_better, test_scores
 from visatb.command_line import column
 from visatb.errors import friendly_exit
-from visatb.files import write_table, write_text
+from visatb.files import read_table, write_table, write_text
 from visatb.reporting.tables import benchmark_markdown
 
 
@@ -16,12 +16,17 @@ def main() -> None:
     parser.add_argument("--scores", required=True, metavar="FOLDER", help="holds <run>/test/<task>.parquet")
     parser.add_argument("--method", nargs="+", required=True)
     parser.add_argument("--column", type=column, nargs="+", required=True, metavar="TASK:METRIC")
+    parser.add_argument(
+        "--zero-shot", nargs="?", help="zero_shot.tsv, whose dI_zero goes into the table, if there is one"
+    )
     parser.add_argument("--table", required=True, help="benchmark.tsv")
     parser.add_argument("--markdown", required=True, help="benchmark.md")
     parser.add_argument("--tidy", required=True, help="test_scores.tsv")
     args = parser.parse_args()
     scores = test_scores(args.scores, args.method, args.column)
     table = benchmark_table(scores, args.method, args.column)
+    if args.zero_shot:
+        table = table.merge(read_table(args.zero_shot)[["method", "dI_zero"]], on="method", how="left")
     write_table(args.tidy, scores)
     write_table(args.table, table)
     write_text(args.markdown, benchmark_markdown(table, lower_is_better(args.column)))

@@ -145,7 +145,7 @@ def mmvet(count: int = 2) -> list[Question]:
 
 
 def write_benchmarks(folder: Path) -> dict[str, dict[str, Any]]:
-    """Write data of all seven and return their sections of a config: Parquet, TSV, and JSON lines with picture files."""
+    """Write data of all seven and return their sections of a config: Parquet, TSV, and JSON lines with files."""
     hub_parquet(folder / "TextVQA" / "validation-00000-of-00001.parquet", textvqa())
     hub_parquet(folder / "POPE" / "test-00000-of-00001.parquet", pope())
     hub_parquet(folder / "MME" / "test.parquet", mme())

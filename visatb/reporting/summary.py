@@ -8,7 +8,7 @@ import pandas as pd
 
 from visatb.errors import bullet_list
 from visatb.evaluation.metric_names import JUDGED_METRICS
-from visatb.reporting.tables import benchmark_text, format_numbers, text_table
+from visatb.reporting.tables import OVERALL_LABELS, benchmark_text, format_numbers, text_table
 
 DESCRIPTIONS = {
     "report.html": "everything on one page",
@@ -138,7 +138,7 @@ def judge_lines(scores: pd.DataFrame | None) -> list[str]:
 def _useless_baselines(benchmark: pd.DataFrame | None) -> list[str]:
     if benchmark is None:
         return []
-    baseline = benchmark[benchmark["method"] == "stl"].drop(columns=["method", "dI", "dE"])
+    baseline = benchmark[benchmark["method"] == "stl"].drop(columns=["method", *OVERALL_LABELS], errors="ignore")
     useless = [str(name) for name in baseline.columns if (baseline[name] <= 0).any()]
     return [f"{name}: STL scores 0, so there is no improvement over it; left out of ΔI and ΔE" for name in useless]
 

@@ -7,7 +7,7 @@ import pandas as pd
 from tabulate import tabulate
 
 BASELINE = "STL"
-OVERALL_LOWER_IS_BETTER = {"dI": False, "dE": True}
+OVERALL_LOWER_IS_BETTER = {"dI": False, "dE": True, "dI_zero": False}
 METHOD_LABELS = {
     "stl": "STL",
     "ew": "EW",
@@ -17,7 +17,7 @@ METHOD_LABELS = {
     "igbv1": "IGBv1",
     "visatb": "VisATB",
 }
-OVERALL_LABELS = {"dI": "ΔI%", "dE": "ΔE%"}
+OVERALL_LABELS = {"dI": "ΔI%", "dE": "ΔE%", "dI_zero": "ΔI_zero%"}
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]#|$~])")
 
 
@@ -57,7 +57,8 @@ def text_table(table: pd.DataFrame, left: Collection[str] = ()) -> str:
 def format_benchmark(benchmark: pd.DataFrame) -> pd.DataFrame:
     """Format the table methods x (scores, dI, dE) as the paper prints it; every cell becomes a string.
 
-    ``benchmark``: the columns ``method``, one per task (or task:metric), ``dI``, ``dE`` (both in percent).
+    ``benchmark``: the columns ``method``, one per task (or task:metric), ``dI``, ``dE`` and ``dI_zero`` (in percent,
+    those of them that there are).
     """
     shown = pd.DataFrame({"method": [method_label(str(method)) for method in benchmark["method"]]})
     for column in benchmark.columns.drop("method"):

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
@@ -40,7 +40,9 @@ class Known:
 
 _SEED = ("image", "question", "choice_a", "choice_b", "choice_c", "choice_d", "answer", "data_type", "question_id")
 KNOWN = {
-    "TextVQA": Known("textvqa", "accuracy", "validation", ("image", "question", "question_id", "answers", "ocr_tokens")),
+    "TextVQA": Known(
+        "textvqa", "accuracy", "validation", ("image", "question", "question_id", "answers", "ocr_tokens")
+    ),
     "POPE": Known("pope", "f1", "test", ("image", "question", "answer", "category")),
     "MME": Known("mme", "perception", "test", ("image", "question", "question_id", "answer", "category")),
     "SQA-IMG": Known("scienceqa", "accuracy", "test", ("image", "question", "choices", "hint", "answer")),
@@ -70,6 +72,21 @@ class Benchmark:
     image_folder: str | None = None
     higher_is_better: bool = True
 
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        task: str | None,
+        metric: str | None,
+        data: Iterable[str] = (),
+        image_folder: str | None = None,
+        higher_is_better: bool = True,
+    ) -> "Benchmark":
+        """Return a benchmark whose task and metric need not be told if it is one of the papers'."""
+        known = KNOWN.get(name)
+        task = task or (str(TASK_FOLDER / f"{known.task_file}.yaml") if known else "")
+        return cls(name, task, metric or (known.metric if known else ""), tuple(data), image_folder, higher_is_better)
+
     @property
     def known(self) -> Known | None:
         """What is known of it, if it is one of the papers'."""
@@ -93,8 +110,7 @@ def write_task_files(benchmarks: Sequence[Benchmark], folder: Path) -> dict[str,
     Raises:
         VisatbError: with every data file or task file that is missing or cannot be used.
     """
-    problems = [f"{one.name}: {problem}" for one in benchmarks for problem in _problems(one)]
-    if problems:
+    if problems := data_problems(benchmarks):
         raise VisatbError(f"zero-shot benchmarks cannot be asked:\n{bullet_list(problems)}")
     folder.mkdir(parents=True, exist_ok=True)
     names = {}
@@ -104,6 +120,11 @@ def write_task_files(benchmarks: Sequence[Benchmark], folder: Path) -> dict[str,
             text = yaml.safe_dump(_task(one, names[one.name]), allow_unicode=True)
             (folder / f"{names[one.name]}.yaml").write_text(text, encoding="utf-8")
     return names
+
+
+def data_problems(benchmarks: Sequence[Benchmark]) -> list[str]:
+    """Return a line for every local file that is missing or does not hold what the benchmark needs."""
+    return [f"{one.name}: {problem}" for one in benchmarks for problem in _problems(one)]
 
 
 def _task(one: Benchmark, name: str) -> dict[str, Any]:

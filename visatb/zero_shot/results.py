@@ -14,7 +14,7 @@ GAVE_UP = "[LMMS_EVAL_"
 """What an answer begins with that is none: lmms-eval's note that an endpoint failed."""
 
 Score = dict[str, Any]
-"""``benchmark``, ``metric``, ``value``, ``stderr`` (None where there is none), ``n`` and ``empty`` (answers)."""
+"""``benchmark``, ``metric``, ``value``, ``stderr``, ``n``, ``empty`` and ``truncated``; None where not known."""
 
 
 def read_results(folder: Path, tasks: Mapping[str, str], benchmarks: Sequence[Benchmark]) -> list[Score]:
@@ -74,7 +74,8 @@ def _score(one: Benchmark, task: str, values: Mapping[str, Any], folder: Path) -
     value, filtering = scores[key], key.split(",")[1]
     if not _is_number(value):
         raise VisatbError(f"its {one.reported} is {value!r}, no number")
-    answers = [answer_of(sample) for sample in read_samples(samples_file(folder, task))]
+    samples = read_samples(samples_file(folder, task))
+    answers = [answer_of(sample) for sample in samples]
     expected = values.get("n-samples", {}).get(task, {}).get("effective")
     if not answers or (expected is not None and len(answers) != expected):
         raise VisatbError(f"{len(answers)} answers to {expected} questions are kept")
@@ -83,12 +84,22 @@ def _score(one: Benchmark, task: str, values: Mapping[str, Any], folder: Path) -
     stderr = scores.get(f"{one.reported}_stderr,{filtering}")
     return {
         "benchmark": one.name,
-        "metric": one.metric,
+        "metric": one.reported,
         "value": float(value),
         "stderr": float(stderr) if _is_number(stderr) else None,
         "n": len(answers),
         "empty": sum(not answer.strip() for answer in answers),
+        "truncated": _truncated(samples, values.get("configs", {}).get(task, {})),
     }
+
+
+def _truncated(samples: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> int | None:
+    """Return how many answers are as long as they may be; None where lmms-eval does not tell their lengths."""
+    longest = (config.get("generation_kwargs") or {}).get("max_new_tokens")
+    lengths = [(sample.get("token_counts") or [None])[0] for sample in samples]
+    if longest is None or None in lengths:
+        return None
+    return sum(length["output_tokens"] >= longest for length in lengths if length)
 
 
 def _is_number(value: Any) -> bool:

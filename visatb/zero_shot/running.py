@@ -14,7 +14,9 @@ VERSION = "0.7.3"
 """The release of lmms-eval that the task files were written for."""
 
 UNANSWERED = re.compile(r"Error .* in generating|All \d+ attempts failed")
-_FAILURE = re.compile(r"Error during evaluation: (.*?)\. Please set|Tasks not found: (.*?)\. Try|^(\w+(?:\.\w+)*Error: .*)")
+_FAILURE = re.compile(
+    r"Error during evaluation: (.*?)\. Please set|Tasks not found: (.*?)\. Try|^(\w+(?:\.\w+)*Error: .*)"
+)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -45,6 +47,20 @@ def own_loader(
     return {"pretrained": model, "device": device, "device_map": device, **number_format, **further}
 
 
+def server_client(
+    python: str,
+    address: str,
+    model: str,
+    key: str | None,
+    settings: Mapping[str, int],
+    limit: int | None,
+    environment: Mapping[str, str],
+) -> Asking:
+    """Return how an OpenAI-compatible server is asked. The key goes through the environment, so that no log has it."""
+    arguments: dict[str, str | bool | int | float] = {"model": model, "base_url": address, **settings}
+    return Asking(python, "async_openai", arguments, limit, {**environment, "OPENAI_API_KEY": key or "none"})
+
+
 def check_version(python: str) -> str:
     """Return the version of lmms-eval that ``python`` has.
 
@@ -61,7 +77,9 @@ def check_version(python: str) -> str:
     if done.returncode:
         raise VisatbError(f"{python} has no lmms-eval; {advice}")
     if found != VERSION:
-        raise VisatbError(f"{python} has lmms-eval {found}, but tasks and results are read as those of {VERSION}; {advice}")
+        raise VisatbError(
+            f"{python} has lmms-eval {found}, but tasks and results are read as those of {VERSION}; {advice}"
+        )
     return found
 
 
@@ -73,6 +91,9 @@ def run_lmms_eval(asking: Asking, tasks: Sequence[str], task_folder: Path, outpu
     Raises:
         VisatbError: it failed, wrote no results, or gave up on a question, which it would score as a wrong answer.
     """
+    for name, value in asking.arguments.items():
+        if "," in str(value):  # lmms-eval cuts the arguments there
+            raise VisatbError(f"{name}={value}: lmms-eval cannot be told of a value with a comma; rename it")
     command = [asking.python, "-m", "lmms_eval", "eval", "--model", asking.model]
     command += ["--model_args", ",".join(f"{name}={value}" for name, value in asking.arguments.items())]
     command += ["--tasks", ",".join(tasks), "--include_path", str(task_folder), "--batch_size", "1"]

@@ -15,8 +15,8 @@ BASELINE = "ew"
 def zero_shot_scores(folder: str | Path, methods: Sequence[str], benchmarks: Sequence[str]) -> pd.DataFrame:
     """Return the scores in ``<folder>/<method>/<benchmark>.json`` under the columns of test_scores.tsv.
 
-    ``split`` is ``zero_shot``. ``invalid`` counts empty answers, of judged ones unreadable verdicts; ``truncated`` is
-    empty, because lmms-eval does not tell it.
+    ``split`` is ``zero_shot``. ``invalid`` counts empty answers, of judged ones unreadable grades. ``truncated`` is
+    empty where lmms-eval does not tell it.
     """
     rows = []
     for method in methods:

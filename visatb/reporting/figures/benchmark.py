@@ -43,7 +43,7 @@ def relative_improvements(
 
     ``lower_is_better`` names columns whose sign is turned. Where the reference scores 0, I is undefined: NaN.
     """
-    scores = benchmark.drop(columns=["method", *OVERALL_LABELS])
+    scores = benchmark.drop(columns=["method", *OVERALL_LABELS], errors="ignore")
     scores.index = pd.Index([method_label(str(method)) for method in benchmark["method"]])
     base = scores.loc[reference].where(lambda values: values != 0)
     sign = pd.Series([-1.0 if column in lower_is_better else 1.0 for column in scores.columns], scores.columns)

@@ -1,0 +1,109 @@
+"""Zero-shot benchmarks with lmms-eval itself, where VISATB_LMMS_EVAL_PYTHON names its interpreter."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from judge_server import judge_server
+from zero_shot_server import SCORES, answer
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
+from training_examples import save_tiny
+from zero_shot_examples import hub_parquet, pope, write_benchmarks
+
+from visatb.zero_shot.running import VERSION
+
+LMMS_EVAL = os.environ.get("VISATB_LMMS_EVAL_PYTHON")
+SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
+
+pytestmark = [
+    pytest.mark.skipif(not LMMS_EVAL, reason="VISATB_LMMS_EVAL_PYTHON names no interpreter with lmms-eval"),
+    pytest.mark.slow,
+]
+
+
+def start(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(SCRIPTS / script), *arguments], capture_output=True, text=True, check=False, timeout=900
+    )
+
+
+def ask(folder: Path, sections: dict[str, dict[str, Any]], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Start zero_shot.py on the CPU."""
+    words = ["--benchmark", *sections]
+    for option, key in (("data", "data"), ("task", "task"), ("metric", "metric"), ("image-folder", "image_folder")):
+        given = [f"{name}={one[key]}" for name, one in sections.items() if key in one]
+        words += [f"--{option}", *given] if given else []
+    words += [
+        "--run",
+        "ew",
+        "--python",
+        str(LMMS_EVAL),
+        "--cache",
+        str(folder / "cache"),
+        "--output",
+        str(folder / "ew"),
+    ]
+    return start("zero_shot.py", *words, "--precision", "float32", *arguments)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny("llava", tmp_path_factory.mktemp("model") / "tiny")
+
+
+def test_a_model_is_loaded_once_and_answers_benchmarks(tmp_path: Path, tiny: Path):
+    sections = write_benchmarks(tmp_path)
+    sections = {name: sections[name] for name in ("TextVQA", "POPE", "SQA-IMG")}
+    done = ask(tmp_path, sections, "--model", str(tiny))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("Using single device: cpu") == 1
+    for name, count in {"TextVQA": 3, "POPE": 6, "SQA-IMG": 3}.items():
+        score = json.loads((tmp_path / "ew" / f"{name}.json").read_text())
+        assert score["n"] == count
+        lines = (tmp_path / "ew" / f"{name}.samples.jsonl").read_text().splitlines()
+        assert len(lines) == count
+        assert json.loads(lines[0])["filtered_resps"]
+    assert [path.name for path in (tmp_path / "ew").iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_server_answers_all_seven(tmp_path: Path):
+    sections = write_benchmarks(tmp_path)
+    with judge_server(answer) as server:
+        done = ask(tmp_path, sections, "--model", "ew", "--address", server.url)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert len(server.asked) == 3 + 6 + 4 + 3 + 4 + 2 + 2
+    scores = {name: json.loads((tmp_path / "ew" / f"{name}.json").read_text()) for name in SCORES}
+    assert {name: score["value"] for name, score in scores.items()} == pytest.approx(SCORES)
+    assert not (tmp_path / "ew" / "MM-Vet.json").exists()
+    told = json.loads((tmp_path / "ew" / "lmms_eval.json").read_text())
+    assert told["lmms_eval_version"] == VERSION
+    assert {name: score["truncated"] for name, score in scores.items()} == dict.fromkeys(SCORES, 0)
+
+
+def test_failures_are_told(tmp_path: Path, tiny: Path):
+    done = ask(tmp_path, {"mine": {"task": "nosuch", "metric": "m"}}, "--model", str(tiny))
+    assert done.returncode == 1
+    assert "Tasks not found: nosuch" in done.stderr
+    rows = pope()
+    rows[3]["answer"] = "maybe"
+    file = hub_parquet(tmp_path / "bad.parquet", rows)
+    done = ask(tmp_path, {"POPE": {"data": str(file)}}, "--model", str(tiny))
+    assert done.returncode == 1
+    assert "status 0, no results): ValueError: POPE: expected yes or no and a category, found 'maybe'" in done.stderr
+    done = ask(tmp_path, {"POPE": {"data": str(file)}}, "--model", str(tmp_path / "nowhere"))
+    assert done.returncode == 1
+    assert "lmms-eval failed" in done.stderr
+    assert not list((tmp_path / "ew").iterdir())
+
+
+def test_a_server_that_does_not_answer_is_no_score(tmp_path: Path):
+    file = hub_parquet(tmp_path / "pope.parquet", pope())
+    address = "http://127.0.0.1:9/v1"
+    done = ask(tmp_path, {"POPE": {"data": str(file)}}, "--model", "ew", "--address", address, "--retries", "1")
+    assert done.returncode == 1
+    assert "questions found no answer" in done.stderr

@@ -1,0 +1,33 @@
+"""Gather the scores of the zero-shot benchmarks into their table with dI_zero (Eq. 9 against EW)."""
+
+import argparse
+
+from visatb.errors import friendly_exit
+from visatb.files import write_table, write_text
+from visatb.reporting.tables import benchmark_markdown
+from visatb.validation_matrix import Column
+from visatb.zero_shot.tables import zero_shot_scores, zero_shot_table
+
+
+@friendly_exit
+def main() -> None:
+    """Scores in, tables out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scores", required=True, metavar="FOLDER", help="holds <run>/<benchmark>.json")
+    parser.add_argument("--method", nargs="+", required=True)
+    parser.add_argument("--benchmark", nargs="+", required=True, metavar="NAME")
+    parser.add_argument("--lower-is-better", nargs="*", default=[], metavar="NAME")
+    parser.add_argument("--table", required=True, help="zero_shot.tsv")
+    parser.add_argument("--markdown", required=True, help="zero_shot.md")
+    parser.add_argument("--tidy", required=True, help="zero_shot_scores.tsv")
+    args = parser.parse_args()
+    columns = [Column(name, "score", name not in args.lower_is_better) for name in args.benchmark]
+    scores = zero_shot_scores(args.scores, args.method, args.benchmark)
+    table = zero_shot_table(scores, args.method, columns)
+    write_table(args.tidy, scores)
+    write_table(args.table, table)
+    write_text(args.markdown, benchmark_markdown(table, args.lower_is_better))
+
+
+if __name__ == "__main__":
+    main()
