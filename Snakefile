@@ -11,6 +11,7 @@ include: "rules/common.smk"
 include: "rules/resources.smk"
 include: "rules/options.smk"
 include: "rules/data_options.smk"
+include: "rules/zero_shot_options.smk"
 
 
 pathvars:

@@ -189,7 +189,8 @@ rule summarize:
         runtime=10,
     params:
         see=lambda w, input: [
-            str(Path(input.weights).with_name(name)) for name in ("weights.tsv", "benchmark.md", "figures")
+            str(Path(input.weights).with_name(name))
+            for name in ("weights.tsv", "benchmark.md", *(["zero_shot.md"] if ZERO_SHOT else []), "figures")
         ],
         options=options(variant_names=VARIANTS),
     shell:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from judge_server import judge_server
+from running import TINY, dry_run, workplace
 from zero_shot_server import SCORES, answer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
@@ -20,10 +21,9 @@ from visatb.zero_shot.running import VERSION
 LMMS_EVAL = os.environ.get("VISATB_LMMS_EVAL_PYTHON")
 SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
 
-pytestmark = [
-    pytest.mark.skipif(not LMMS_EVAL, reason="VISATB_LMMS_EVAL_PYTHON names no interpreter with lmms-eval"),
-    pytest.mark.slow,
-]
+needs_lmms_eval = pytest.mark.skipif(
+    not LMMS_EVAL, reason="VISATB_LMMS_EVAL_PYTHON names no interpreter with lmms-eval"
+)
 
 
 def start(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -56,6 +56,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny("llava", tmp_path_factory.mktemp("model") / "tiny")
 
 
+@needs_lmms_eval
+@pytest.mark.slow
 def test_a_model_is_loaded_once_and_answers_benchmarks(tmp_path: Path, tiny: Path):
     sections = write_benchmarks(tmp_path)
     sections = {name: sections[name] for name in ("TextVQA", "POPE", "SQA-IMG")}
@@ -71,6 +73,8 @@ def test_a_model_is_loaded_once_and_answers_benchmarks(tmp_path: Path, tiny: Pat
     assert [path.name for path in (tmp_path / "ew").iterdir() if path.name.startswith(".")] == []
 
 
+@needs_lmms_eval
+@pytest.mark.slow
 def test_a_server_answers_all_seven(tmp_path: Path):
     sections = write_benchmarks(tmp_path)
     with judge_server(answer) as server:
@@ -80,11 +84,13 @@ def test_a_server_answers_all_seven(tmp_path: Path):
     scores = {name: json.loads((tmp_path / "ew" / f"{name}.json").read_text()) for name in SCORES}
     assert {name: score["value"] for name, score in scores.items()} == pytest.approx(SCORES)
     assert not (tmp_path / "ew" / "MM-Vet.json").exists()
-    told = json.loads((tmp_path / "ew" / "lmms_eval.json").read_text())
-    assert told["lmms_eval_version"] == VERSION
+    assert {score["lmms_eval"] for score in scores.values()} == {VERSION}
+    assert (tmp_path / "ew" / "lmms_eval.json").is_file()
     assert {name: score["truncated"] for name, score in scores.items()} == dict.fromkeys(SCORES, 0)
 
 
+@needs_lmms_eval
+@pytest.mark.slow
 def test_failures_are_told(tmp_path: Path, tiny: Path):
     done = ask(tmp_path, {"mine": {"task": "nosuch", "metric": "m"}}, "--model", str(tiny))
     assert done.returncode == 1
@@ -101,9 +107,29 @@ def test_failures_are_told(tmp_path: Path, tiny: Path):
     assert not list((tmp_path / "ew").iterdir())
 
 
+@needs_lmms_eval
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_is_no_score(tmp_path: Path):
     file = hub_parquet(tmp_path / "pope.parquet", pope())
     address = "http://127.0.0.1:9/v1"
     done = ask(tmp_path, {"POPE": {"data": str(file)}}, "--model", "ew", "--address", address, "--retries", "1")
     assert done.returncode == 1
     assert "questions found no answer" in done.stderr
+
+
+def test_the_plan_asks_every_final_model_once(tmp_path: Path):
+    place = workplace(tmp_path / "place")
+    sections = write_benchmarks(tmp_path)
+    section: dict[str, Any] = {"benchmarks": sections, "python": sys.executable}
+    judge = {"judge": {"model": "local", "endpoint": "http://localhost:9/v1"}}
+
+    def jobs(**more: Any) -> set[str]:
+        config = [f"zero_shot={json.dumps(section | more)}", f"evaluation={json.dumps(judge)}"]
+        return dry_run(place, "--config", *config, configfile=TINY)
+
+    added = jobs() - dry_run(place, configfile=TINY)
+    runs = ("ew", "visatb", "mine")
+    expected = {f"zero_shot {run}" for run in runs} | {f"judge_zero_shot {run} MM-Vet" for run in runs}
+    assert {job.split(" [")[0] for job in added} == expected | {"collect_zero_shot"}
+    fewer = jobs(methods=["ew"], endpoint={"address": "http://localhost:9/v1", "model": "{run}"})
+    assert [job for job in fewer if job.startswith("zero_shot")] == ["zero_shot ew"]

@@ -23,6 +23,7 @@ DESCRIPTIONS = {
     "validation_scores.tsv": "every validation score with its standard error",
     "test_scores.tsv": "every test score with its standard error",
     "variants": "weights of each variant, and what they are made of",
+    "zero_shot.md": "methods x zero-shot benchmarks",
     "figures": "figures as SVG and PNG",
 }
 
@@ -49,7 +50,7 @@ def summary_text(
     if variants is not None and len(variants.columns):
         parts.append(_section("Weights of the variants", variants_text(variants)))
     if benchmark is not None:
-        parts.append(_section("Scores on the test splits", benchmark_text(benchmark) + "\n\n" + _LEGEND))
+        parts.append(_section("Scores on the test splits", f"{benchmark_text(benchmark)}\n\n{_legend(benchmark)}"))
     warnings = [*(balancing or {}).get("notes", []), *warning_lines(weights, scores), *_useless_baselines(benchmark)]
     parts.append(_section("Warnings", bullet_list(warnings) if warnings else "none"))
     if judges := judge_lines(scores):
@@ -64,6 +65,11 @@ _LEGEND = (
     "ΔI%: mean relative improvement over single-task training (STL), in percent; higher is better.\n"
     "ΔE%: mean relative loss where a task fell behind STL, in percent; lower is better."
 )
+_ZERO = "ΔI_zero%: mean relative change over zero-shot benchmarks against EW, in percent; higher is better."
+
+
+def _legend(benchmark: pd.DataFrame) -> str:
+    return f"{_LEGEND}\n{_ZERO}" if "dI_zero" in benchmark else _LEGEND
 
 
 def weights_text(weights: pd.DataFrame) -> str:

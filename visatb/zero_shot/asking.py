@@ -35,18 +35,22 @@ def ask_benchmarks(label: str, benchmarks: Sequence[Benchmark], asking: Asking, 
             raise VisatbError(f"{label}: {error}") from error
         samples = {one.name: samples_file(found, tasks[one.name]) for one in benchmarks}
         _copy(max(found.glob("*_results.json")), folder / "lmms_eval.json")
-        _keep(benchmarks, scores, samples, folder)
+        _keep(benchmarks, scores, samples, folder, version)
     say(f"[{label}] " + ", ".join(f"{s['benchmark']} {s['value']:.2f}" for s in scores if s["metric"] != "to_judge"))
 
 
 def _keep(
-    benchmarks: Sequence[Benchmark], scores: Sequence[Mapping[str, object]], samples: Mapping[str, Path], folder: Path
+    benchmarks: Sequence[Benchmark],
+    scores: Sequence[Mapping[str, object]],
+    samples: Mapping[str, Path],
+    folder: Path,
+    version: str,
 ) -> None:
     for one, score in zip(benchmarks, scores, strict=True):
         _copy(samples[one.name], folder / f"{one.name}.samples.jsonl")
         if not one.is_judged:
             kept = {name: score[name] for name in ("metric", "value", "stderr", "n", "truncated")}
-            write_json(folder / f"{one.name}.json", kept | {"invalid": score["empty"]})
+            write_json(folder / f"{one.name}.json", kept | {"invalid": score["empty"], "lmms_eval": version})
 
 
 def _copy(source: Path, target: Path) -> None:
