@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 
 from visatb.command_line import named_value
@@ -66,6 +67,7 @@ def asking(args: argparse.Namespace) -> Asking:
 @friendly_exit
 def main() -> None:
     """Model and questions in, scores out."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # lets lmms-eval be ended first
     args = arguments()
     data: dict[str, list[str]] = {}
     for name, file in args.data:

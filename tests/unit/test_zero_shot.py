@@ -2,8 +2,11 @@
 
 import importlib.util
 import json
+import os
 import shutil
+import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,7 +25,7 @@ from visatb.zero_shot.benchmarks import KNOWN, TASK_FOLDER, Benchmark, write_tas
 from visatb.zero_shot.grading import read_grade
 from visatb.zero_shot.plan import benchmarks, columns, methods
 from visatb.zero_shot.results import read_results
-from visatb.zero_shot.running import Asking, check_version, run_lmms_eval
+from visatb.zero_shot.running import VERSION, Asking, check_version, run_lmms_eval
 from visatb.zero_shot.tables import zero_shot_scores, zero_shot_table
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -213,6 +216,24 @@ def test_questions_that_lmms_eval_gave_up_on_are_a_failure(tmp_path: Path):
     text += "print('Error CUDA out of memory in generating')"
     with pytest.raises(VisatbError, match=r"1 questions found no answer.*out of memory"):
         run_lmms_eval(program(tmp_path, text), ["a"], tmp_path, tmp_path / "out")
+
+
+def test_lmms_eval_ends_with_the_job(tmp_path: Path):
+    mark = tmp_path / "pid"
+    text = f"import os, pathlib, sys, time\nif '-c' in sys.argv: print({VERSION!r}); sys.exit()\n"
+    text += f"pathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(100)"
+    python = program(tmp_path, text).python
+    line = ["--run", "ew", "--model", "m", "--benchmark", "POPE", "--python", python, "--output", str(tmp_path / "ew")]
+    script = FIXTURES.parents[1] / "workflow_scripts" / "zero_shot.py"
+    job = subprocess.Popen([sys.executable, str(script), *line], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    job.terminate()
+    assert job.wait(timeout=30) == 143
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(mark.read_text()), 0)
+    assert not list((tmp_path / "ew").iterdir())
 
 
 def test_an_interpreter_without_lmms_eval_is_told_with_the_remedy(tmp_path: Path):

@@ -1,5 +1,6 @@
 """Zero-shot benchmarks with lmms-eval itself, where VISATB_LMMS_EVAL_PYTHON names its interpreter."""
 
+import io
 import json
 import os
 import subprocess
@@ -8,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from judge_server import judge_server
+from PIL import Image
 from running import TINY, dry_run, workplace
+from transformers import AutoProcessor, LlavaForConditionalGeneration
 from zero_shot_server import SCORES, answer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from training_examples import save_tiny
-from zero_shot_examples import hub_parquet, pope, write_benchmarks
+from zero_shot_examples import hub_parquet, png, pope, write_benchmarks
 
 from visatb.zero_shot.running import VERSION
 
@@ -56,6 +60,17 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny("llava", tmp_path_factory.mktemp("model") / "tiny")
 
 
+def answered(model: Path, number: int, question: str) -> str:
+    """Return what the model says through transformers alone, with the checkpoint's own processor and template."""
+    processor = AutoProcessor.from_pretrained(model)
+    content = [{"type": "image"}, {"type": "text", "text": question}]
+    text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+    inputs = processor(text=text, images=Image.open(io.BytesIO(png(number))).convert("RGB"), return_tensors="pt")
+    llava = LlavaForConditionalGeneration.from_pretrained(model, dtype=torch.float32)
+    said = llava.generate(**inputs, max_new_tokens=128, do_sample=False)[0, inputs["input_ids"].shape[1] :]
+    return processor.decode(said, skip_special_tokens=True).strip()
+
+
 @needs_lmms_eval
 @pytest.mark.slow
 def test_a_model_is_loaded_once_and_answers_benchmarks(tmp_path: Path, tiny: Path):
@@ -71,6 +86,9 @@ def test_a_model_is_loaded_once_and_answers_benchmarks(tmp_path: Path, tiny: Pat
         assert len(lines) == count
         assert json.loads(lines[0])["filtered_resps"]
     assert [path.name for path in (tmp_path / "ew").iterdir() if path.name.startswith(".")] == []
+    samples = [json.loads(line) for line in (tmp_path / "ew" / "POPE.samples.jsonl").read_text().splitlines()]
+    for number, sample in enumerate(samples):
+        assert sample["filtered_resps"].strip() == answered(tiny, number, sample["input"])
 
 
 @needs_lmms_eval

@@ -12,6 +12,9 @@ from visatb.zero_shot.benchmarks import Benchmark, write_task_files
 from visatb.zero_shot.results import read_results, samples_file
 from visatb.zero_shot.running import Asking, check_version, run_lmms_eval
 
+_WORK = ".asking-"
+"""What the folder begins with that a killed job leaves behind."""
+
 
 def ask_benchmarks(label: str, benchmarks: Sequence[Benchmark], asking: Asking, folder: str | Path) -> None:
     """Write ``<benchmark>.json`` (of judged ones not yet) and ``<benchmark>.samples.jsonl`` into ``folder``.
@@ -24,7 +27,9 @@ def ask_benchmarks(label: str, benchmarks: Sequence[Benchmark], asking: Asking, 
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".asking-", dir=folder) as work:
+    for left in folder.glob(f"{_WORK}*"):
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=_WORK, dir=folder) as work:
         tasks = write_task_files(benchmarks, Path(work) / "tasks")
         version = check_version(asking.python)
         say(f"[{label}] lmms-eval {version} asks {', '.join(tasks)}")

@@ -118,12 +118,16 @@ def _watch(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int,
     with subprocess.Popen(
         command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as process:
-        assert process.stdout is not None
-        for raw in process.stdout:
-            print(raw, end="", flush=True)
-            line = _COLOURS.sub("", raw).strip()
-            if UNANSWERED.search(line):
-                unanswered.append(line[:300])
-            if (found := _FAILURE.search(line)) and "RetryError" not in line:  # only says that something failed again
-                failures.append(next(filter(None, found.groups()))[:500])
+        try:
+            assert process.stdout is not None
+            for raw in process.stdout:
+                print(raw, end="", flush=True)
+                line = _COLOURS.sub("", raw).strip()
+                if UNANSWERED.search(line):
+                    unanswered.append(line[:300])
+                if (found := _FAILURE.search(line)) and "RetryError" not in line:  # it only says that retries failed
+                    failures.append(next(filter(None, found.groups()))[:500])
+        except BaseException:  # whoever ends this process ends lmms-eval too
+            process.terminate()
+            raise
     return process.returncode, list(failures), unanswered
