@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from config_examples import MODEL_FILE, MODEL_TEXT, config_values
+from judge_server import SERVED_MODEL, judge_server, question_of, verdict
 from PIL import Image
 from zero_shot_examples import mme, mmvet, pope, scienceqa, seed, textvqa, write_benchmarks
 from zero_shot_server import SCORES
@@ -262,6 +263,26 @@ def test_an_interpreter_without_lmms_eval_is_told_with_the_remedy(tmp_path: Path
 )
 def test_grades(text: str, grade: float | None):
     assert read_grade(text) == grade
+
+
+def test_grades_of_mmvet_are_asked_once_and_unreadable_ones_left_out(tmp_path: Path):
+    line = json.loads(next(RESULTS.glob("*_mmvet.jsonl")).read_text(encoding="utf-8").splitlines()[0])
+    answers = {"a": "0.2", "b": "0.8 good", "c": "Excellent!"}
+    samples = [line | {"to_judge": {"id": name, "asked": name}} for name in answers]
+    (tmp_path / "samples.jsonl").write_text("".join(json.dumps(sample) + "\n" for sample in samples))
+    script = FIXTURES.parents[1] / "workflow_scripts" / "judge_zero_shot.py"
+    output = tmp_path / "score.json"
+    with judge_server(lambda body, times: verdict(answers[question_of(body)])) as server:
+        line = ["--label", "x", "--samples", str(tmp_path / "samples.jsonl"), "--model", "m", "--endpoint", server.url]
+        line += ["--replies", str(tmp_path / "replies"), "--prices", "10", "100", "--output", str(output)]
+        for _ in range(2):
+            subprocess.run([sys.executable, str(script), *line], check=True)
+        assert len(server.asked) == 3
+    score = json.loads(output.read_text())
+    assert score["value"] == pytest.approx(50)
+    assert score["stderr"] == pytest.approx(30)  # of 20 and 80: half their distance
+    assert (score["n"], score["invalid"], score["judge"]) == (3, 1, SERVED_MODEL)
+    assert (score["judge_tokens"], score["judge_cost"]) == (360, pytest.approx(3 * (100 * 10 + 20 * 100) / 1e6))
 
 
 @pytest.mark.parametrize("name", ["table4_academic_zero", "table12_zero_llava13b", "table14_ablation_zero"])

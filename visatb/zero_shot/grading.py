@@ -21,7 +21,7 @@ def read_grade(text: str) -> float | None:
 
 
 def grade(
-    label: str, samples: Path, endpoint: Endpoint, replies: str | Path, prices: tuple[float, float] | None = None
+    label: str, samples: str | Path, endpoint: Endpoint, replies: str | Path, prices: tuple[float, float] | None = None
 ) -> dict[str, Any]:
     """Return the score of the answers in a file of lmms-eval's samples, in the form of a benchmark's JSON file.
 

@@ -51,9 +51,9 @@ def samples_file(folder: Path, task: str) -> Path:
     return found[-1]
 
 
-def read_samples(path: Path) -> list[dict[str, Any]]:
+def read_samples(path: str | Path) -> list[dict[str, Any]]:
     """Return the samples of a file, one JSON object a line; line separators within answers are no ends of lines."""
-    with path.open(encoding="utf-8", newline="\n") as stream:
+    with Path(path).open(encoding="utf-8", newline="\n") as stream:
         return [json.loads(line) for line in stream]
 
 
