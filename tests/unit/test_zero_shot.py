@@ -1,6 +1,5 @@
 """Zero-shot benchmarks as far as they need no lmms-eval: questions, scores, data, its results files, the tables."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -8,21 +7,21 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pandas as pd
 import pytest
 from config_examples import MODEL_FILE, MODEL_TEXT, config_values
 from judge_server import SERVED_MODEL, judge_server, question_of, verdict
-from PIL import Image
-from zero_shot_examples import mme, mmvet, pope, scienceqa, seed, textvqa, write_benchmarks
+from zero_shot_examples import write_benchmarks
 from zero_shot_server import SCORES
 
 from visatb.errors import VisatbError
 from visatb.experiment import Experiment
 from visatb.preflight import check_machine
-from visatb.zero_shot.benchmarks import KNOWN, TASK_FOLDER, Benchmark, write_task_files
+from visatb.reporting.figures.benchmark import relative_improvements
+from visatb.reporting.tables import benchmark_markdown, benchmark_text
+from visatb.zero_shot.benchmarks import KNOWN, Benchmark, write_task_files
 from visatb.zero_shot.grading import read_grade
 from visatb.zero_shot.plan import benchmarks, columns, methods
 from visatb.zero_shot.results import read_results
@@ -33,93 +32,6 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 RESULTS = FIXTURES / "lmms_eval"
 TASKS = {name: f"visatb_{number}_{known.task_file}" for number, (name, known) in enumerate(KNOWN.items())}
 ALL = [Benchmark.of(name, None, None) for name in KNOWN]
-
-
-@pytest.fixture(scope="module")
-def protocol() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("protocol", TASK_FOLDER / "protocol.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_questions_are_llavas(protocol: ModuleType):
-    short = "\nAnswer the question using a single word or phrase."
-    letter = "\nAnswer with the option's letter from the given choices directly."
-    asked = protocol.textvqa_question(textvqa()[0])
-    assert asked == f"what is written here?\nReference OCR token: RED, blue,{short}"
-    assert protocol.pope_question(pope()[0]) == f"Is there a circle in the image?{short}"
-    assert protocol.mme_question(mme()[0]) == f"Is there one shape in this image?{short}"
-    assert protocol.scienceqa_question(scienceqa()[0]) == f"Which colour is it?\nA. red\nB. blue{letter}"
-    assert protocol.scienceqa_question(scienceqa()[1]).startswith(
-        "Context: Look at the picture.\nWhich colour is it?\nA."
-    )
-    assert protocol.seed_question(seed()[0]).endswith(f"?\nA. one\nB. two\nC. three\nD. four{letter}")
-    assert protocol.mmvet_question(mmvet()[0]) == "What is x?"
-    row = {"question": "Which?", "hint": float("nan"), "A": "x", "B": "y", "C": None, "D": "nan"}
-    assert protocol.mmbench_question(row) == f"Which?\nA. x\nB. y{letter}"
-    assert protocol.mmbench_question(row | {"hint": "Look."}).startswith("Look.\nWhich?\nA. x")
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("No", "no"),
-        ("no, there is none", "no"),
-        ("There is not. Yes", "no"),
-        ("Yes. There is no dog", "yes"),
-        ("Nothing", "yes"),
-        ("NO", "yes"),
-        ("", "yes"),
-    ],
-)
-def test_answers_to_pope_are_read_as_llavas_script_reads_them(protocol: ModuleType, text: str, said: str):
-    assert protocol.pope_answer(text) == said
-
-
-def test_pope_is_the_mean_of_three_f1(protocol: ModuleType):
-    def items(category: str, pairs: list[tuple[str, str]]) -> list[dict[str, str]]:
-        return [{"category": category, "said": said, "truth": truth} for said, truth in pairs]
-
-    found = items("random", [("yes", "yes"), ("no", "no")])  # 1
-    found += items("popular", [("yes", "yes"), ("yes", "no"), ("no", "yes")])  # precision 1/2, recall 1/2
-    found += items("adversarial", [("no", "yes"), ("no", "no")])  # 0
-    assert protocol.pope_f1(found) == pytest.approx(50)
-    with pytest.raises(ValueError, match="maybe"):
-        protocol.pope_score({"answer": "maybe", "category": "random"}, ["yes"])
-
-
-@pytest.mark.parametrize(
-    ("text", "letter"),
-    [
-        ("B", "B"),
-        ("B. blue", "B"),
-        ("The answer is B.", "B"),
-        ("B.", None),
-        ("b", None),
-        ("blue", None),
-        ("", None),
-        ("The answer is A. The answer is B.", None),
-    ],
-)
-def test_letters_of_scienceqa(protocol: ModuleType, text: str, letter: str | None):
-    assert protocol.scienceqa_letter(text) == letter
-
-
-def test_pictures_are_read_from_every_layout(protocol: ModuleType, tmp_path: Path):
-    data = pope()[0]["image"]["bytes"]
-    (tmp_path / "images").mkdir()
-    (tmp_path / "images" / "1.png").write_bytes(data)
-    (tmp_path / "2.png").write_bytes(data)
-    whole = protocol.pictures({"image": {"bytes": data, "path": "x.png"}})[0]
-    assert isinstance(whole, Image.Image)
-    options = {"image_folder": str(tmp_path / "images")}
-    assert protocol.pictures({"image": "1.png"}, options)[0].tobytes() == whole.tobytes()
-    assert len(protocol.pictures({"image": [whole, whole]})) == 2
-    with pytest.raises(ValueError, match="not within"):
-        protocol.pictures({"image": "../2.png"}, options)
 
 
 def test_missing_and_unfit_data_are_told_all_at_once(tmp_path: Path):
@@ -300,8 +212,19 @@ def test_tables_of_the_papers_follow_from_the_files_of_scores(tmp_path: Path, na
     config = {"zero_shot": {"benchmarks": {one: {"task": "x", "metric": "score"} for one in names}}}
     table = zero_shot_table(scores, list(printed["method"]), columns(experiment(config, Path(tmp_path)).config))
     assert (table.set_index("method")["dI_zero"] - printed.set_index("method")["dI_zero"]).abs().max() <= 0.00505
+    markdown = benchmark_markdown(table).splitlines()
+    assert "ΔI\\_zero% ↑" in markdown[0]
+    assert f"**{printed['dI_zero'].max():.2f}**" in benchmark_markdown(table)
     without = zero_shot_table(scores, list(printed["method"])[1:], columns(experiment(config, tmp_path).config))
     assert without["dI_zero"].isna().all()
+
+
+def test_the_zero_shot_figure_is_a_column_of_the_benchmark_and_no_task():
+    rows = {"method": ["stl", "ew"], "vqa": [50.0, 55.0], "dI": [None, 10.0], "dE": [None, 0.0], "dI_zero": [None, 1.5]}
+    benchmark = pd.DataFrame(rows)
+    assert "ΔI_zero%" in benchmark_text(benchmark)
+    assert "1.50" in benchmark_text(benchmark)
+    assert list(relative_improvements(benchmark, "STL")) == ["vqa"]
 
 
 def experiment(changes: dict[str, Any], folder: Path) -> Experiment:
