@@ -42,7 +42,7 @@ rule all:
     input:
         "<results>/plan.tsv",
         "<results>/weights.tsv",
-        "<results>/benchmark.md",
+        TABLES,
         "<results>/summary.txt",
         FIGURES,
         SCORES,
@@ -55,6 +55,7 @@ rule weights:
         "<results>/plan.tsv",
         "<results>/validation_matrix.tsv",
         "<results>/weights.tsv",
+        PREPARATION_TABLES,
         PREPARATION_FIGURES,
 
 

@@ -15,6 +15,7 @@ from visatb.evaluation.metrics import METRICS
 from visatb.experiment import Experiment
 from visatb.locking import hold
 from visatb.preflight import check_machine
+from visatb.variants import variant_blocks
 
 try:
     for file in workflow.overwrite_configfiles or workflow.configfiles:

@@ -6,6 +6,7 @@ ASSEMBLY = EXPERIMENT.model.assemble
 # Pieces on the hub are no files that could be newer than the checkpoint.
 PIECES_HERE = [piece.source for _, piece in ASSEMBLY or () if Path(piece.source).exists()]
 COLUMNS = [f"{task}:{metric}" for task, metric in EXPERIMENT.validation_columns]
+GROUPS = [f"{group}={','.join(tasks)}" for group, tasks in EXPERIMENT.groups.items()]
 RECIPE = (
     "epochs",
     "global_batch_size",
@@ -60,8 +61,7 @@ def method_options(run):
     if not run.moves_weights:
         return {}
     numbers = dict(getattr(EXPERIMENT.config, run.kind, {}))
-    groups = [f"{group}={','.join(tasks)}" for group, tasks in EXPERIMENT.groups.items()]
-    return dict(method=run.kind, group=groups, **{f"{run.kind}_{name}": number for name, number in numbers.items()})
+    return dict(method=run.kind, group=GROUPS, **{f"{run.kind}_{name}": number for name, number in numbers.items()})
 
 
 def training_options(wildcards):
@@ -170,12 +170,20 @@ def weights_options(weights):
     settings = EXPERIMENT.balance_settings(weights)
     return options(
         column=COLUMNS,
-        group=[f"{group}={','.join(tasks)}" for group, tasks in EXPERIMENT.groups.items()],
+        group=GROUPS,
         **vars(settings),
         bootstrap=EXPERIMENT.config.balancing.bootstrap,
         seed=EXPERIMENT.config.seed,
         fixed=pairs({task: fixed.weight for task, fixed in EXPERIMENT.config.fixed_tasks.items()}),
     )
+
+
+def variant_options():
+    """The variants that the benchmark has rows of, in blocks of what they change."""
+    blocks = variant_blocks(
+        {name: EXPERIMENT.balance_settings(name) for name in EXPERIMENT.balancings}, EXPERIMENT.config.methods
+    )
+    return " ".join(options(block=pairs(block)) for block in blocks)
 
 
 def figure(name, category):

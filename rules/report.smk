@@ -2,12 +2,17 @@
 
 TEST_SCORES = [f"<results>/scores/{run}/{split}/{task}.parquet" for run, split, task in EXPERIMENT.evaluations("test")]
 VARIANTS = list(EXPERIMENT.config.variants)
+INSTRUCTIONS = pairs({task: source.instruction for task, source in EXPERIMENT.sources.items() if source.instruction})
+PREPARATION_TABLES = [f"<results>/{name}.{kind}" for name in ("data", "weights") for kind in ("md", "tex")]
+TABLES = PREPARATION_TABLES + [f"<results>/benchmark.{kind}" for kind in ("md", "tex")]
 PREPARATION_FIGURES = [
-    f"<results>/figures/{name}.{kind}" for name in ("contributions", "difficulty", "weights") for kind in ("svg", "png")
+    f"<results>/figures/{name}.{kind}"
+    for name in ("contributions", "difficulty", "data_amount", "weights")
+    for kind in ("svg", "png")
 ]
 PREPARATION_FIGURES += [f"<results>/figures/variants.{kind}" for kind in ("svg", "png") if VARIANTS]
 FIGURES = PREPARATION_FIGURES + [
-    f"<results>/figures/{name}.{kind}" for name in ("training", "benchmark") for kind in ("svg", "png")
+    f"<results>/figures/{name}.{kind}" for name in ("training", "benchmark", "radar") for kind in ("svg", "png")
 ]
 
 
@@ -21,7 +26,6 @@ rule collect_benchmark:
             caption="../report/benchmark.rst",
             category="5 Benchmark",
         ),
-        markdown="<results>/benchmark.md",
         tidy="<results>/test_scores.tsv",
     log:
         "<results>/logs/collect_benchmark.log",
@@ -39,7 +43,72 @@ rule collect_benchmark:
     shell:
         "python $SCRIPTS/collect_benchmark.py --scores {params.scores:q} {params.options}"
         " --zero-shot {input.zero_shot:q}"
-        " --table {output.table:q} --markdown {output.markdown:q} --tidy {output.tidy:q} > {log:q} 2>&1"
+        " --table {output.table:q} --tidy {output.tidy:q} > {log:q} 2>&1"
+
+
+rule typeset_benchmark:
+    input:
+        "<results>/benchmark.tsv",
+    output:
+        markdown="<results>/benchmark.md",
+        latex="<results>/benchmark.tex",
+    log:
+        "<results>/logs/typeset_benchmark.log",
+    benchmark:
+        "<results>/benchmarks/typeset_benchmark.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        options=options(column=COLUMNS, group=GROUPS),
+        blocks=variant_options(),
+    shell:
+        "python $SCRIPTS/typeset_benchmark.py --benchmark {input:q} {params.options} {params.blocks}"
+        " --markdown {output.markdown:q} --latex {output.latex:q} > {log:q} 2>&1"
+
+
+rule typeset_weights:
+    input:
+        "<results>/weights.tsv",
+    output:
+        markdown="<results>/weights.md",
+        latex="<results>/weights.tex",
+    log:
+        "<results>/logs/typeset_weights.log",
+    benchmark:
+        "<results>/benchmarks/typeset_weights.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python $SCRIPTS/typeset_weights.py --weights {input:q}"
+        " --markdown {output.markdown:q} --latex {output.latex:q} > {log:q} 2>&1"
+
+
+rule typeset_data:
+    input:
+        "<results>/data_report.tsv",
+    output:
+        markdown="<results>/data.md",
+        latex="<results>/data.tex",
+    log:
+        "<results>/logs/typeset_data.log",
+    benchmark:
+        "<results>/benchmarks/typeset_data.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        options=options(column=COLUMNS, group=GROUPS, instruction=INSTRUCTIONS),
+    shell:
+        "python $SCRIPTS/typeset_data.py --data-report {input:q} {params.options}"
+        " --markdown {output.markdown:q} --latex {output.latex:q} > {log:q} 2>&1"
 
 
 rule plot_contributions:
@@ -82,6 +151,27 @@ rule plot_difficulty:
         runtime=10,
     shell:
         "python $SCRIPTS/plot_difficulty.py --difficulty {input:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule plot_data_amount:
+    input:
+        scores="<results>/validation_scores.tsv",
+        mixtures=[f"<results>/mixtures/{run.name}.arrow" for run in EXPERIMENT.preparation_runs if run.is_trained],
+    output:
+        figure("data_amount", "4 Weights"),
+        "<results>/figures/data_amount.png",
+    log:
+        "<results>/logs/plot_data_amount.log",
+    benchmark:
+        "<results>/benchmarks/plot_data_amount.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    shell:
+        "python $SCRIPTS/plot_data_amount.py --scores {input.scores:q} --mixtures {input.mixtures:q}"
+        " --output {output:q} > {log:q} 2>&1"
 
 
 rule plot_weights:
@@ -167,6 +257,27 @@ rule plot_benchmark:
         columns=options(column=COLUMNS),
     shell:
         "python $SCRIPTS/plot_benchmark.py --benchmark {input:q} {params.columns} --output {output:q} > {log:q} 2>&1"
+
+
+rule plot_radar:
+    input:
+        "<results>/benchmark.tsv",
+    output:
+        figure("radar", "5 Benchmark"),
+        "<results>/figures/radar.png",
+    log:
+        "<results>/logs/plot_radar.log",
+    benchmark:
+        "<results>/benchmarks/plot_radar.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        columns=options(column=COLUMNS),
+    shell:
+        "python $SCRIPTS/plot_radar.py --benchmark {input:q} {params.columns} --output {output:q} > {log:q} 2>&1"
 
 
 rule summarize:

@@ -37,6 +37,12 @@ def temperature(text: str) -> float | str:
     return text if text == "auto" else float(text)
 
 
+def add_columns_and_groups(parser: argparse.ArgumentParser) -> None:
+    """Add what the scores are and which tasks belong together."""
+    parser.add_argument("--column", type=column, nargs="+", required=True, metavar="TASK:METRIC")
+    parser.add_argument("--group", type=named_value, nargs="+", required=True, metavar="GROUP=TASK,TASK")
+
+
 def add_validation(parser: argparse.ArgumentParser) -> None:
     """Add where validation scores lie, and the columns of the validation matrix."""
     parser.add_argument("--scores", required=True, metavar="FOLDER", help="holds <run>/val/<task>.parquet")

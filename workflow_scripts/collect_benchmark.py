@@ -2,11 +2,10 @@
 
 import argparse
 
-from visatb.benchmark import benchmark_table, lower_is_better, test_scores
+from visatb.benchmark import benchmark_table, test_scores
 from visatb.command_line import column
 from visatb.errors import friendly_exit
-from visatb.files import read_table, write_table, write_text
-from visatb.reporting.tables import benchmark_markdown
+from visatb.files import read_table, write_table
 
 
 @friendly_exit
@@ -20,7 +19,6 @@ def main() -> None:
         "--zero-shot", nargs="?", help="zero_shot.tsv, whose dI_zero goes into the table, if there is one"
     )
     parser.add_argument("--table", required=True, help="benchmark.tsv")
-    parser.add_argument("--markdown", required=True, help="benchmark.md")
     parser.add_argument("--tidy", required=True, help="test_scores.tsv")
     args = parser.parse_args()
     scores = test_scores(args.scores, args.method, args.column)
@@ -29,7 +27,6 @@ def main() -> None:
         table = table.merge(read_table(args.zero_shot)[["method", "dI_zero"]], on="method", how="left")
     write_table(args.tidy, scores)
     write_table(args.table, table)
-    write_text(args.markdown, benchmark_markdown(table, lower_is_better(args.column)))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Nested random subsets of a task's train split, and the mixtures that runs are trained on."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from visatb.errors import VisatbError
@@ -128,6 +129,17 @@ def read_mixture(path: str | Path) -> pa.Table:
             f"{path}: cannot be read as a mixture ({error}); delete it, so far as it is there, to have it made again, "
             "and give the same command again"
         ) from error
+
+
+def subset_amounts(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """Return a row for each run and task in ``<run>.arrow`` files: ``run``, ``task``, ``subset`` and ``samples``."""
+    parts = []
+    for path in map(Path, paths):
+        counts = (
+            read_mixture(path).select(["task", "subset"]).group_by(["task", "subset"]).aggregate([([], "count_all")])
+        )
+        parts.append(counts.to_pandas().rename(columns={"count_all": "samples"}).assign(run=path.stem))
+    return pd.concat(parts, ignore_index=True)[["run", "task", "subset", "samples"]]
 
 
 def _blocks(

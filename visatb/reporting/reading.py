@@ -102,6 +102,11 @@ def read_scores(paths: Sequence[str | Path]) -> pd.DataFrame:
     return pd.concat([read_columns(path, ["run", "split", "task", "metric"], numbers) for path in paths])
 
 
+def read_validation_scores(path: str | Path) -> pd.DataFrame:
+    """Read `validation_scores.tsv`: ``run``, ``task``, ``metric``, ``value`` and its ``stderr``."""
+    return read_columns(path, ["run", "task", "metric"], ["value", "stderr"])
+
+
 def read_contributions(path: str | Path) -> pd.DataFrame:
     """Read `contributions.tsv`: C[i -> j], indexed and headed by the same groups in the same order."""
     table = read_matrix(path, "from")

@@ -1,7 +1,6 @@
-"""Tables as people read them: aligned text for the terminal and Markdown with the best values marked."""
+"""Tables as people read them in the terminal, and how their numbers and methods are written."""
 
-import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 import pandas as pd
 from tabulate import tabulate
@@ -18,7 +17,6 @@ METHOD_LABELS = {
     "visatb": "VisATB",
 }
 OVERALL_LABELS = {"dI": "ΔI%", "dE": "ΔE%", "dI_zero": "ΔI_zero%"}
-_MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]#|$~])")
 
 
 def method_label(method: str) -> str:
@@ -75,48 +73,3 @@ def benchmark_text(benchmark: pd.DataFrame, width: int = 110) -> str:
         return text
     turned = shown.set_index("method").T.rename_axis("task").reset_index()
     return text_table(turned.rename_axis(columns=None), left=["task"])
-
-
-def benchmark_markdown(benchmark: pd.DataFrame, lower_is_better: Collection[str] = (), baseline: str = BASELINE) -> str:
-    """Return the benchmark as a Markdown table: per column the best bold and the second best underlined.
-
-    ``lower_is_better`` names the score columns where small is good; ``dE`` is one by itself. The row of
-    ``baseline`` is shown and not ranked, as in the paper. For ties see `rank_marks`. Arrows say what is better.
-    """
-    shown = format_benchmark(benchmark)
-    lower = {*lower_is_better, *(column for column, low in OVERALL_LOWER_IS_BETTER.items() if low)}
-    ranked = [method.lower() != baseline.lower() for method in shown["method"]]
-    rows = pd.DataFrame({"Method": [escape_markdown(method) for method in shown["method"]]})
-    for column in shown.columns.drop("method"):
-        marks = rank_marks(shown[column], column in lower, ranked)
-        head = f"{escape_markdown(OVERALL_LABELS.get(column, column))} {'↓' if column in lower else '↑'}"
-        rows[head] = [mark.format(value) for mark, value in zip(marks, shown[column], strict=True)]
-    return tabulate(
-        rows.to_numpy().tolist(),
-        headers=list(rows.columns),
-        tablefmt="pipe",
-        disable_numparse=True,
-        colalign=["left"] + ["right"] * (rows.shape[1] - 1),
-    )
-
-
-def rank_marks(shown: Sequence[str], lower_is_better: bool, ranked: Sequence[bool]) -> list[str]:
-    """Return the template that marks each printed value: ``**{}**`` best, ``<u>{}</u>`` second, else ``{}``.
-
-    Values compare as printed: two that look the same get the same mark, and after two that share the first
-    place nobody is second (the paper's convention). Nothing is marked where fewer than two values compete.
-    """
-    contest = [is_ranked and value != "" for value, is_ranked in zip(shown, ranked, strict=True)]
-    numbers = [float(value) for value, competes in zip(shown, contest, strict=True) if competes]
-    if len(numbers) < 2:
-        return ["{}"] * len(shown)
-    place = pd.Series(numbers).rank(method="min", ascending=lower_is_better)
-    places = iter(place.astype(int))
-    marks = {1: "**{}**", 2: "<u>{}</u>"}
-    return [marks.get(next(places), "{}") if competes else "{}" for competes in contest]
-
-
-def escape_markdown(text: str) -> str:
-    """Return Markdown that shows ``text`` literally, inside a table cell too."""
-    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
-    return _MARKDOWN_SPECIAL.sub(r"\\\1", plain)

@@ -58,7 +58,7 @@ def benchmark_figure(benchmark: pd.DataFrame, lower_is_better: Collection[str] =
     """
     reference = reference_of(benchmark)
     if reference is None:
-        return _nothing_to_compare()
+        return nothing_to_compare()
     change = relative_improvements(benchmark, reference, lower_is_better)
     overall = benchmark.set_index(benchmark["method"].map(method_label))[["dI", "dE"]].loc[change.index]
     undefined = change.isna().all()
@@ -78,7 +78,8 @@ def benchmark_figure(benchmark: pd.DataFrame, lower_is_better: Collection[str] =
     return figure
 
 
-def _nothing_to_compare() -> Figure:
+def nothing_to_compare() -> Figure:
+    """Return a picture that says so."""
     figure = new_figure(COLUMN, 0.5)
     words = f"Nothing to compare: this figure needs {' or '.join(REFERENCES)}\nand one method more."
     figure.text(0.5, 0.5, words, ha="center", va="center", color=GREY)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from visatb.errors import VisatbError
-from visatb.reporting.figures.style import LINES, OKABE_ITO, PAGE, label_width, new_figure, styled
+from visatb.reporting.figures.style import GREY, LINES, OKABE_ITO, PAGE, label_width, new_figure, styled
 from visatb.reporting.runs import FINAL, PREPARATION, SINGLE, stage
 from visatb.reporting.tables import method_label
 
@@ -47,6 +47,8 @@ def training_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
         axes = figure.add_subplot(rows, columns, place)
         _draw(axes, curves, looks, legend_columns)
         axes.set_title(title, loc="left")
+        if title == TITLES[FINAL] and MINI in histories:
+            _mark_mini(axes, int(histories[MINI].index.max()))
     return figure
 
 
@@ -79,6 +81,13 @@ def smooth(loss: pd.Series) -> pd.Series:
     """Return the centred running mean over 1/`POINTS` of the steps at which the loss was logged."""
     logged = loss.dropna()
     return logged.rolling(max(1, len(logged) // POINTS), center=True, min_periods=1).mean()
+
+
+def _mark_mini(axes: Axes, steps: int) -> None:
+    """Say where the mini subsets end, to be compared with the bend of the loss (Figure 4 of the paper)."""
+    axes.axvline(steps, color=GREY, linewidth=0.8, linestyle=":")
+    place = axes.get_xaxis_transform()
+    axes.annotate("steps of mini", (steps, 1), (2, -2), place, "offset points", color=GREY, va="top")
 
 
 def _looks(histories: Mapping[str, pd.DataFrame]) -> dict[str, tuple[str, str]]:

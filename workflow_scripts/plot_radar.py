@@ -1,0 +1,25 @@
+"""Draw what every method gains over single-task training on a circle, a spoke a task."""
+
+import argparse
+
+from visatb.benchmark import lower_is_better
+from visatb.command_line import column
+from visatb.errors import friendly_exit
+from visatb.reporting.figures.radar import radar_figure
+from visatb.reporting.figures.style import save_figure
+from visatb.reporting.reading import read_benchmark
+
+
+@friendly_exit
+def main() -> None:
+    """Tables in, figure out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--benchmark", required=True, help="benchmark.tsv")
+    parser.add_argument("--column", type=column, nargs="+", required=True, metavar="TASK:METRIC")
+    parser.add_argument("--output", nargs="+", required=True, help="files to write, .svg or .png")
+    args = parser.parse_args()
+    save_figure(radar_figure(read_benchmark(args.benchmark), lower_is_better(args.column)), args.output)
+
+
+if __name__ == "__main__":
+    main()

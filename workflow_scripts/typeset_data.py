@@ -1,0 +1,31 @@
+"""Typeset what the tasks are: sizes of their splits, metrics and response-format instructions."""
+
+import argparse
+
+from visatb.command_line import add_columns_and_groups, groups, named_value
+from visatb.errors import friendly_exit
+from visatb.files import write_text
+from visatb.reporting.latex import latex_table
+from visatb.reporting.paper_table import markdown_table
+from visatb.reporting.reading import read_columns
+from visatb.reporting.result_tables import data_table
+
+
+@friendly_exit
+def main() -> None:
+    """A table in, the same in Markdown and LaTeX out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-report", required=True, help="data_report.tsv")
+    add_columns_and_groups(parser)
+    parser.add_argument("--instruction", type=named_value, nargs="+", default=[], metavar="TASK=TEXT")
+    parser.add_argument("--markdown", required=True, help="data.md")
+    parser.add_argument("--latex", required=True, help="data.tex")
+    args = parser.parse_args()
+    report = read_columns(args.data_report, ["task", "split"], ["records", "left_out"])
+    table = data_table(report, args.column, groups(args.group), dict(args.instruction))
+    write_text(args.markdown, markdown_table(table))
+    write_text(args.latex, latex_table(table))
+
+
+if __name__ == "__main__":
+    main()
