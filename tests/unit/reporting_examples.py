@@ -83,6 +83,23 @@ def scores() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def amounts(names: list[str] = TASKS, mini: int = 100, large: int = 3200) -> pd.DataFrame:
+    """What the preparation runs are trained on, with runs of each task alone."""
+    rows = [("mini", task, "mini", mini) for task in names]
+    for name in names:
+        rows += [(f"plus-{name}", task, *(("large", large) if task == name else ("mini", mini))) for task in names]
+        rows += [(f"mini-only-{name}", name, "mini", mini), (f"large-only-{name}", name, "large", large)]
+    return pd.DataFrame(rows, columns=["run", "task", "subset", "samples"])
+
+
+def validation_scores(names: list[str] = TASKS) -> pd.DataFrame:
+    """A score of every run of `amounts` and of the base model in each task that it is scored on."""
+    runs = ["base", "mini", *(f"plus-{name}" for name in names)]
+    rows = [(run, task, "EM", 10.0 + k + 5 * i, 1.5) for k, run in enumerate(runs) for i, task in enumerate(names)]
+    rows += [(f"{size}-only-{task}", task, "EM", 30.0, np.nan) for task in names for size in ("mini", "large")]
+    return pd.DataFrame(rows, columns=["run", "task", "metric", "value", "stderr"])
+
+
 def plan(samples: int = 3200, mini: int = 200) -> pd.DataFrame:
     def row(run: str, kind: str, count: int, evaluations: int) -> dict[str, object]:
         return {

@@ -85,16 +85,18 @@ def test_matrix_and_weights(folder: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_benchmark_and_its_figure(folder: Path, monkeypatch: pytest.MonkeyPatch):
     methods = ["--method", "stl", "ew", "visatb"]
-    outputs = ["--table", "benchmark.tsv", "--markdown", "benchmark.md", "--tidy", "t.tsv"]
+    outputs = ["--table", "benchmark.tsv", "--tidy", "t.tsv"]
     run("collect_benchmark", "--scores", "scores", *methods, *COLUMNS, *outputs, monkeypatch=monkeypatch)
     table = read_table("benchmark.tsv").set_index("method")
     gains = {"ew": (5 / 50, 10 / 40), "visatb": (10 / 50, -15 / 40)}
     for method, change in gains.items():
         assert table.loc[method, "dI"] == pytest.approx(100 * np.mean(change), rel=1e-5)
         assert table.loc[method, "dE"] == pytest.approx(100 * np.mean(np.maximum(0, -np.array(change))), abs=1e-4)
+    typeset = ["--group", "a=a", "b=b", "--markdown", "benchmark.md", "--latex", "benchmark.tex"]
+    run("typeset_benchmark", "--benchmark", "benchmark.tsv", *COLUMNS, *typeset, monkeypatch=monkeypatch)
     head, _, *rows = Path("benchmark.md").read_text().splitlines()
-    assert "b ↓" in head
-    assert "a ↑" in head
+    assert "b<br>errors ↓" in head
+    assert "a<br>EM ↑" in head
     cells = {row.split("|")[1].strip(): row.split("|")[3].strip() for row in rows}
     assert cells == {"STL": "40.00", "EW": "**30.00**", "VisATB": "<u>55.00</u>"}
     drawn: list[pd.DataFrame] = []

@@ -17,6 +17,8 @@ from visatb.files import write_table
 from visatb.reporting.figures.bars import difficulty_figure, weights_figure
 from visatb.reporting.figures.benchmark import benchmark_figure, relative_improvements
 from visatb.reporting.figures.contributions import contributions_figure
+from visatb.reporting.figures.data_amount import data_amount_figure, learning_curves
+from visatb.reporting.figures.radar import radar_figure
 from visatb.reporting.figures.style import COLUMN, FONT_SIZE, PAGE, save_figure
 from visatb.reporting.figures.training import smooth, training_figure, training_panels
 from visatb.reporting.figures.variants import variants_figure
@@ -63,6 +65,8 @@ def draw(names: list[str]) -> dict[str, Figure]:
         "benchmark": benchmark_figure(tables["benchmark"]),
         "training": training_figure(histories(names)),
         "variants": variants_figure(variants(names)),
+        "radar": radar_figure(tables["benchmark"]),
+        "data_amount": data_amount_figure(learning_curves(example.validation_scores(names), example.amounts(names))),
     }
 
 
@@ -133,7 +137,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path):
 
 def test_sizes_and_fonts_suit_a_paper():
     for kind, figure in draw(example.TASKS).items():
-        assert figure.get_figwidth() == (PAGE if kind == "training" else COLUMN)
+        assert figure.get_figwidth() == (PAGE if kind in ("training", "data_amount") else COLUMN)
         sizes = [text.get_fontsize() for axes in figure.axes for text in (*axes.texts, *axes.get_yticklabels())]
         assert min(sizes) >= FONT_SIZE >= 7
 
@@ -207,9 +211,11 @@ def test_scripts_write_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     write_table(tmp_path / "contributions.tsv", example.contributions().rename_axis("from").reset_index())
     write_table(tmp_path / "intervals.tsv", example.intervals().assign(value=0.0))
     log = example.write_history(tmp_path, "ew", example.history("ew", example.TASKS, steps=20))
+    columns = ["--column", *(f"{task}:EM" for task in example.TASKS)]
     inputs = {
         "plot_weights": ["--weights", tmp_path / "weights.tsv"],
-        "plot_benchmark": ["--benchmark", tmp_path / "benchmark.tsv"],
+        "plot_benchmark": ["--benchmark", tmp_path / "benchmark.tsv", *columns],
+        "plot_radar": ["--benchmark", tmp_path / "benchmark.tsv", *columns],
         "plot_difficulty": ["--difficulty", tmp_path / "difficulty.tsv"],
         "plot_training": ["--runs", log],
         "plot_contributions": [

@@ -9,15 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reporting_examples import TASKS, benchmark
 
-from visatb.reporting.tables import (
-    benchmark_markdown,
-    benchmark_text,
-    escape_markdown,
-    format_numbers,
-    rank_marks,
-    score_decimals,
-    text_table,
-)
+from visatb.reporting.paper_table import BEST, SECOND, escape_markdown, markdown_table
+from visatb.reporting.result_tables import methods_table, places
+from visatb.reporting.tables import benchmark_text, format_numbers, score_decimals, text_table
+from visatb.validation_matrix import Column
 
 # VQAv2, GQA, OCRVQA, dI, dE of the paper's Table 3 (dI of IGBv1 corrected); Complex of its Table 7.
 TABLE3 = pd.DataFrame(
@@ -39,7 +34,7 @@ def cells(markdown: str) -> dict[str, list[str]]:
 
 
 def test_marks_and_formats_are_those_of_the_paper():
-    columns = cells(benchmark_markdown(TABLE3))
+    columns = cells(markdown_table(methods_table(TABLE3)))
     assert columns["ShareGPT4V ↑"] == [
         "0.1285",
         "<u>0.1411</u>",
@@ -57,34 +52,38 @@ def test_marks_and_formats_are_those_of_the_paper():
 
 
 def test_two_best_leave_no_second():
-    column = cells(benchmark_markdown(TABLE3))["Complex ↑"]
+    column = cells(markdown_table(methods_table(TABLE3)))["Complex ↑"]
     assert column == ["80.90", "**83.40**", "79.20", "82.90", "82.80", "81.70", "**83.40**"]
 
 
 def test_two_seconds_are_both_marked():
-    assert rank_marks(["3", "2", "2", "1"], False, [True] * 4) == ["**{}**", "<u>{}</u>", "<u>{}</u>", "{}"]
+    assert places(["3", "2", "2", "1"], False, [True] * 4) == [BEST, SECOND, SECOND, 0]
 
 
 def test_lower_is_better_column():
     table = pd.DataFrame({"method": ["ew", "a", "visatb"], "error": [3.0, 1.0, 2.0], "dI": 0.0, "dE": 0.0})
-    assert cells(benchmark_markdown(table, ["error"]))["error ↓"] == ["3.00", "**1.00**", "<u>2.00</u>"]
-    assert cells(benchmark_markdown(table))["error ↑"] == ["**3.00**", "1.00", "<u>2.00</u>"]
+    assert cells(markdown_table(methods_table(table, [Column("error", "", False)])))["error ↓"] == [
+        "3.00",
+        "**1.00**",
+        "<u>2.00</u>",
+    ]
+    assert cells(markdown_table(methods_table(table)))["error ↑"] == ["**3.00**", "1.00", "<u>2.00</u>"]
 
 
 def test_a_single_method_is_not_the_best_of_anything():
-    text = benchmark_markdown(benchmark().iloc[:2])
+    text = markdown_table(methods_table(benchmark().iloc[:2]))
     assert "**" not in text
     assert "<u>" not in text
 
 
 @given(st.lists(st.integers(-50, 50), min_size=2, max_size=9), st.booleans())
 def test_best_marks_are_exactly_the_extremes(values: list[int], lower: bool):
-    marks = rank_marks([str(value) for value in values], lower, [True] * len(values))
+    marks = places([str(value) for value in values], lower, [True] * len(values))
     best = min(values) if lower else max(values)
-    assert [mark == "**{}**" for mark in marks] == [value == best for value in values]
+    assert [mark == BEST for mark in marks] == [value == best for value in values]
     others = [value for value in values if value != best]
     second = (min(others) if lower else max(others)) if others and values.count(best) == 1 else None
-    assert [mark == "<u>{}</u>" for mark in marks] == [value == second for value in values]
+    assert [mark == SECOND for mark in marks] == [value == second for value in values]
 
 
 def test_text_shows_every_number_of_the_input():
@@ -123,7 +122,7 @@ def test_decimals_and_signs():
 @pytest.mark.parametrize("name", ["<b>x</b>", "a|b", "a_b_c", "$x$", "A & B", "*x*", "`x`", "[x](y)", "a\\b", "~~x~~"])
 def test_markup_in_names_does_not_reach_the_markdown(name: str):
     table = benchmark().rename(columns={"vqa": name})
-    head = benchmark_markdown(table).splitlines()[0]
+    head = markdown_table(methods_table(table)).splitlines()[0]
     bare = re.sub(r"\\.|&(amp|lt|gt);", "", head)
     assert bare.count("|") == len(table.columns) + 1
     assert not re.search(r"[<>&*_`$\[\]\\~]", bare)

@@ -66,7 +66,7 @@ def the_benchmark_holds_what_the_judge_said(folder: Path, server: JudgeServer, p
     benchmark = pd.read_csv(results / "benchmark.tsv", sep="\t").set_index("method")
     for method, run in (("stl", "single-caption"), ("ew", "ew"), ("visatb", "visatb")):
         assert benchmark.loc[method, "caption:judge"] == pytest.approx(by_hand(results, run, "test")[0], rel=1e-5)
-    assert "caption:judge ↑" in (results / "benchmark.md").read_text().replace("\\", "")
+    assert "caption<br>judge ↑" in (results / "benchmark.md").read_text().replace("\\", "")
     scores = pd.read_csv(results / "validation_scores.tsv", sep="\t")
     judged = scores[scores["metric"] == "judge"].set_index("run")
     assert set(judged.index) == {"mini", "plus-caption", "plus-vqa"}

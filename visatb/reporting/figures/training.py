@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from visatb.errors import VisatbError
 from visatb.reporting.figures.style import GREY, LINES, OKABE_ITO, PAGE, label_width, new_figure, styled
@@ -113,6 +113,7 @@ def _draw(
     axes.set_xlabel("optimiser step")
     axes.set_ylabel("loss")
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend(
