@@ -47,6 +47,12 @@ def test_each_method_of_the_radar_is_at_its_improvement_on_each_spoke():
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == example.TASKS
 
 
+def test_two_tasks_enclose_nothing():
+    figure = radar_figure(example.benchmark()[["method", "vqa", "gqa", "dI", "dE"]])
+    styles = {str(line.get_label()): line.get_linestyle() for line in figure.axes[0].lines}
+    assert (styles["EW"], styles["VisATB"]) == ("None", "None")
+
+
 def test_errors_point_outwards_when_they_fall():
     figure = radar_figure(example.benchmark(), ["gqa"])
     gqa = example.TASKS.index("gqa")

@@ -28,10 +28,12 @@ def table(path: Path, index: str) -> pd.DataFrame:
 
 
 def test_everything_that_people_read_is_there(results: Path, finished: Path):
-    for name in ("contributions", "difficulty", "weights", "training", "benchmark"):
+    for name in ("contributions", "difficulty", "data_amount", "weights", "training", "benchmark", "radar"):
         ElementTree.parse(results / "figures" / f"{name}.svg")
         assert (results / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert "| VisATB" in (results / "benchmark.md").read_text()
+    for name in ("benchmark", "weights", "data"):
+        assert "\\toprule" in (results / f"{name}.tex").read_text()
     output = (finished / "output.txt").read_text()
     assert (results / "summary.txt").read_text() in output, "the summary is shown at the end"
     assert "The plan of the experiment 'demo-small'" in output

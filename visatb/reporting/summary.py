@@ -20,6 +20,7 @@ DESCRIPTIONS = {
     "weights.tsv": "the weights and what they are made of",
     "benchmark.tsv": "methods x tasks",
     "benchmark.md": "methods x tasks, best and second best marked",
+    "benchmark.tex": "the same for LaTeX",
     "validation_scores.tsv": "every validation score with its standard error",
     "test_scores.tsv": "every test score with its standard error",
     "variants": "weights of each variant, and what they are made of",

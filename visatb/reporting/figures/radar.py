@@ -99,7 +99,7 @@ def _draw(axes: PolarAxes, change: pd.DataFrame, angles: NDArray[np.float64]) ->
         axes.plot(
             closed,
             np.append(values, values[:1]),
-            line if len(angles) > 2 else "none",
+            linestyle=line if len(angles) > 2 else "none",
             marker=marker,
             color=colour,
             markersize=3,

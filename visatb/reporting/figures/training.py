@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from visatb.errors import VisatbError
 from visatb.reporting.figures.style import GREY, LINES, OKABE_ITO, PAGE, label_width, new_figure, styled
@@ -113,9 +113,10 @@ def _draw(
     axes.set_xlabel("optimiser step")
     axes.set_ylabel("loss")
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 5 * low else MaxNLocator(4))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.legend(
         loc="upper left",
         bbox_to_anchor=(1.01, 1.0),
