@@ -47,7 +47,10 @@ def test_every_method_is_a_row_of_the_benchmark_and_of_the_figures(results: Path
     assert list(benchmark.index) == ROWS
     assert benchmark[list(TASKS)].notna().all(axis=None)
     markdown = (results / "benchmark.md").read_text()
-    assert all(f"| {label} " in markdown for label in ("STL", "TLA", "RLW", "DWA", "IGBv1", "VisATB", "cotbal"))
+    assert all(f"| {label} " in markdown for label in ("STL", "TLA", "RLW", "DWA", "IGBv1", "VisATB"))
+    blocks = ("VisATB (T = 1.0)", "VisATB (α = [0.1, 0.1, 0.8])", "VisATB (simple form)")
+    assert all(label in markdown.replace("\\", "") for label in blocks), "variants are named by what they change"
+    assert (results / "benchmark.tex").read_text().count("\\midrule") == 1 + len(blocks)
     assert "visatb-T1" in (results / "figures/variants.svg").read_text()
     summary = (results / "summary.txt").read_text()
     assert "Weights of the variants" in summary
