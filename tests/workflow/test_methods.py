@@ -105,7 +105,10 @@ def test_the_simple_form_starts_from_the_base_model_and_single_task_runs(results
     assert math.isclose(found.loc[list(TASKS), "weight"].sum(), 2, abs_tol=1e-4)
 
 
-READ = {"plot_variants", "plot_training", "plot_benchmark", "collect_benchmark", "summarize"}
+READ = {
+    *("plot_variants", "plot_training", "plot_benchmark", "plot_radar"),
+    *("collect_benchmark", "typeset_benchmark", "summarize"),
+}
 
 
 def of_run(run: str) -> set[str]:

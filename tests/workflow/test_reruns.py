@@ -11,9 +11,9 @@ from running import REPOSITORY, dry_run
 FINAL = {"compute_weights", "train visatb", "predict visatb test"} | {
     f"score visatb test {task}" for task in ("caption", "vqa", "gqa", "region")
 }
-READ = {"plot_contributions", "plot_difficulty", "plot_weights", "plot_training", "plot_benchmark"} | {
-    "collect_benchmark",
-    "summarize",
+READ = {
+    *("plot_contributions", "plot_difficulty", "plot_weights", "plot_training", "plot_benchmark", "plot_radar"),
+    *("collect_benchmark", "typeset_benchmark", "typeset_weights", "summarize"),
 }
 
 
