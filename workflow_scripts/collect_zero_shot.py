@@ -4,7 +4,8 @@ import argparse
 
 from visatb.errors import friendly_exit
 from visatb.files import write_table, write_text
-from visatb.reporting.tables import benchmark_markdown
+from visatb.reporting.paper_table import markdown_table
+from visatb.reporting.result_tables import methods_table
 from visatb.validation_matrix import Column
 from visatb.zero_shot.tables import zero_shot_scores, zero_shot_table
 
@@ -26,7 +27,8 @@ def main() -> None:
     table = zero_shot_table(scores, args.method, columns)
     write_table(args.tidy, scores)
     write_table(args.table, table)
-    write_text(args.markdown, benchmark_markdown(table, args.lower_is_better))
+    lower = [column for column in columns if not column.higher_is_better]
+    write_text(args.markdown, markdown_table(methods_table(table, lower)))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ from visatb.errors import VisatbError
 from visatb.experiment import Experiment
 from visatb.preflight import check_machine
 from visatb.reporting.figures.benchmark import relative_improvements
-from visatb.reporting.tables import benchmark_markdown, benchmark_text
+from visatb.reporting.paper_table import markdown_table
+from visatb.reporting.result_tables import methods_table
+from visatb.reporting.tables import benchmark_text
 from visatb.zero_shot.benchmarks import KNOWN, Benchmark, write_task_files
 from visatb.zero_shot.grading import read_grade
 from visatb.zero_shot.plan import benchmarks, columns, methods
@@ -212,9 +214,9 @@ def test_tables_of_the_papers_follow_from_the_files_of_scores(tmp_path: Path, na
     config = {"zero_shot": {"benchmarks": {one: {"task": "x", "metric": "score"} for one in names}}}
     table = zero_shot_table(scores, list(printed["method"]), columns(experiment(config, Path(tmp_path)).config))
     assert (table.set_index("method")["dI_zero"] - printed.set_index("method")["dI_zero"]).abs().max() <= 0.00505
-    markdown = benchmark_markdown(table).splitlines()
+    markdown = markdown_table(methods_table(table)).splitlines()
     assert "ΔI\\_zero% ↑" in markdown[0]
-    assert f"**{printed['dI_zero'].max():.2f}**" in benchmark_markdown(table)
+    assert f"**{printed['dI_zero'].max():.2f}**" in markdown_table(methods_table(table))
     without = zero_shot_table(scores, list(printed["method"])[1:], columns(experiment(config, tmp_path).config))
     assert without["dI_zero"].isna().all()
 
