@@ -38,7 +38,7 @@ def stop_when(folder: Path, sign: str, how: signal.Signals) -> str:
 def test_interrupted_twice_it_ends_with_the_same_models_and_tables(tiny: Path, tmp_path: Path):
     folder = workplace(tmp_path / "disturbed")
     stop_when(folder, "train_preparation mini", signal.SIGINT)  # as Ctrl-C does
-    stop_when(folder, "[mine] step", signal.SIGKILL)  # as a power cut does
+    stop_when(folder, "[visatb] step", signal.SIGKILL)  # as a power cut does
     finished_before = set((folder / "results" / "tiny" / "runs").glob("*/model"))
     assert finished_before
     printed = run_workflow(folder, configfile=TINY)
