@@ -59,11 +59,6 @@ def checked_configs(values: Mapping[str, Any], origin: str = "config") -> tuple[
     return config, model
 
 
-def check_config(config: Config, origin: str = "config") -> None:
-    """Raise one `VisatbError` with every cross-field mistake of ``config``, or return."""
-    refuse(_cross_mistakes(config), origin)
-
-
 def _model(path: object) -> tuple[ModelConfig | None, list[str]]:
     if not isinstance(path, str):
         return None, []

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from visatb.config import Config, ModelConfig
 from visatb.config_words import Mistake, key_mistakes, schema_mistakes
 from visatb.errors import VisatbError, bullet_list, did_you_mean
 
@@ -102,23 +101,6 @@ def resolve_extends(values: Mapping[str, Any]) -> dict[str, Any]:
         except VisatbError as error:
             raise VisatbError(f"extends: {error}") from error
     return reduce(merge, layers[-2::-1], layers[-1])
-
-
-def load_config(values: Mapping[str, Any], origin: str = "config") -> Config:
-    """Check a config mapping against the schema; all mistakes come in one `VisatbError`."""
-    return _validated(Config, resolve_extends(values), origin)
-
-
-def load_model_config(path: str | Path) -> ModelConfig:
-    """Read and check a model file."""
-    return _validated(ModelConfig, read_yaml(path), str(path))
-
-
-def _validated(schema: type[Schema], values: Mapping[str, Any], origin: str) -> Schema:
-    validated, mistakes = validate_leniently(schema, values)
-    refuse([mistake.words for mistake in mistakes], origin)
-    assert validated is not None
-    return validated
 
 
 def refuse(mistakes: list[str], origin: str) -> None:

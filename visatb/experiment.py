@@ -150,10 +150,6 @@ class Experiment:
         """(task, metric) of every column of the validation matrix."""
         return [(task, metric) for task, settings in self.tasks.items() for metric in settings.metrics]
 
-    def column_name(self, task: str, metric: str) -> str:
-        """Return the heading of a score: the task, and its metric too where the task has several."""
-        return task if len(self.tasks[task].metrics) == 1 else f"{task}:{metric}"
-
     @cached_property
     def balancings(self) -> dict[str, BalancingConfig]:
         """How each measured set of weights is made: ``visatb`` first, then every variant."""

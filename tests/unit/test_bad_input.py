@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from config_examples import MODEL_FILE, MODEL_TEXT, Values, config_values, task
 
-from visatb.config_loading import load_model_config, read_yaml
+from visatb.config_loading import read_yaml
 from visatb.errors import VisatbError
 from visatb.experiment import Experiment
 
@@ -362,10 +362,8 @@ MODEL_MISTAKES = {
 def test_a_mistake_in_the_model_file_is_told(name: str):
     text, fragments = MODEL_MISTAKES[name]
     Path(MODEL_FILE).write_text(text)
-    with pytest.raises(VisatbError) as error:
-        load_model_config(MODEL_FILE)
-    for message in (str(error.value), refusal(config_values())):
-        assert [fragment for fragment in [MODEL_FILE, *fragments] if fragment not in message] == [], message
+    message = refusal(config_values())
+    assert [fragment for fragment in [MODEL_FILE, *fragments] if fragment not in message] == [], message
 
 
 def test_a_key_is_inherited_overridden_and_taken_away():

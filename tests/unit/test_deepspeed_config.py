@@ -8,8 +8,7 @@ import pytest
 from config_examples import config_values
 from training_examples import ROOT
 
-from visatb.config import Config
-from visatb.config_checks import check_config
+from visatb.config_checks import checked_configs
 from visatb.deepspeed_config import deepspeed_mistakes
 from visatb.errors import VisatbError
 
@@ -39,7 +38,7 @@ def test_what_would_change_or_lose_the_training_is_named(tmp_path: Path, change:
     path.write_text(json.dumps({key: value for key, value in given.items() if value is not None}))
     assert len(list(deepspeed_mistakes(path))) == 1
     with pytest.raises(VisatbError, match=f"training.deepspeed: {path}: .*{words}"):
-        check_config(Config.model_validate(config_values(training={"deepspeed": str(path)})))
+        checked_configs(config_values(training={"deepspeed": str(path)}))
 
 
 @pytest.mark.parametrize(("text", "words"), [("{", "not valid JSON"), ("[]", "expected a JSON object, found list")])

@@ -160,11 +160,10 @@ def split(name: str, number: int) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=RECORD_SCHEMA)
 
 
-def test_columns_are_named_by_task_and_by_metric_where_there_are_several():
+def test_a_column_is_a_task_with_one_of_its_metrics():
     plain = experiment()
     columns = [("vqa", "EM"), ("caption", "CIDEr"), ("bbox", "IoU"), ("bbox", "mean_IoU")]
     assert plain.validation_columns == columns
-    assert [plain.column_name(*column) for column in columns] == ["vqa", "caption", "bbox:IoU", "bbox:mean_IoU"]
 
 
 def test_files_and_folders_are_relative_to_the_data_folder():
