@@ -48,6 +48,13 @@ def test_only_intervals_that_contain_one_are_named():
     assert "No intervals" in summary_text(weights.assign(weight_low=np.nan, weight_high=np.nan))
 
 
+def test_without_stl_there_is_no_word_of_improvement_over_it():
+    benchmark = example.benchmark()
+    assert "ΔI%: mean" in summary_text(example.weights(), benchmark)
+    without = benchmark[benchmark["method"] != "stl"].assign(dI=np.nan, dE=np.nan)
+    assert not {"ΔI%", "ΔE%", "STL"} & set(re.findall(r"[\wΔ%]+", summary_text(example.weights(), without)))
+
+
 def test_groups_are_shown_where_tasks_share_them():
     weights = example.weights()
     assert "group" not in weights_text(weights).splitlines()[0]

@@ -51,7 +51,7 @@ def summary_text(
     if variants is not None and len(variants.columns):
         parts.append(_section("Weights of the variants", variants_text(variants)))
     if benchmark is not None:
-        parts.append(_section("Scores on the test splits", f"{benchmark_text(benchmark)}\n\n{_legend(benchmark)}"))
+        parts.append(_section("Scores on the test splits", _benchmark_section(benchmark)))
     warnings = [*(balancing or {}).get("notes", []), *warning_lines(weights, scores), *_useless_baselines(benchmark)]
     parts.append(_section("Warnings", bullet_list(warnings) if warnings else "none"))
     if judges := judge_lines(scores):
@@ -62,15 +62,18 @@ def summary_text(
     return "\n\n".join(parts) + "\n"
 
 
-_LEGEND = (
-    "ΔI%: mean relative improvement over single-task training (STL), in percent; higher is better.\n"
-    "ΔE%: mean relative loss where a task fell behind STL, in percent; lower is better."
-)
-_ZERO = "ΔI_zero%: mean relative change over zero-shot benchmarks against EW, in percent; higher is better."
+_LEGEND = {
+    "dI": "ΔI%: mean relative improvement over single-task training (STL), in percent; higher is better.",
+    "dE": "ΔE%: mean relative loss where a task fell behind STL, in percent; lower is better.",
+    "dI_zero": "ΔI_zero%: mean relative change over zero-shot benchmarks against EW, in percent; higher is better.",
+}
 
 
-def _legend(benchmark: pd.DataFrame) -> str:
-    return f"{_LEGEND}\n{_ZERO}" if "dI_zero" in benchmark else _LEGEND
+def _benchmark_section(benchmark: pd.DataFrame) -> str:
+    """Return the scores with those overall numbers that there are: without STL, dI and dE are not defined."""
+    defined = benchmark.drop(columns=[name for name in _LEGEND if name in benchmark and benchmark[name].isna().all()])
+    legend = "\n".join(text for name, text in _LEGEND.items() if name in defined)
+    return f"{benchmark_text(defined)}\n\n{legend}".rstrip()
 
 
 def weights_text(weights: pd.DataFrame) -> str:
