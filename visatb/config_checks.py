@@ -1,13 +1,11 @@
 """Mistakes in a config that only show when its keys are looked at together, or when a file that it names is read."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from os.path import normpath
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from visatb.config import (
     RESERVED_NAMES,
@@ -21,6 +19,7 @@ from visatb.config import (
 from visatb.config_loading import no_such_file, read_yaml, refuse, resolve_extends, validate_leniently
 from visatb.config_method_checks import method_mistakes
 from visatb.config_resources import JobResources
+from visatb.config_secrets import secret_mistakes
 from visatb.config_types import PARTS
 from visatb.config_words import Mistake, place
 from visatb.config_zero_shot_checks import zero_shot_mistakes
@@ -199,14 +198,7 @@ def _judge(config: Config) -> Iterator[str]:
             yield f"tasks.{task}.judge_context: no judge reads it; add 'judge' to the task's metrics or take it away"
     if judge is None:
         return
-    address = urlsplit(judge.endpoint)
-    if address.username or address.password or address.query:
-        yield (
-            "evaluation.judge.endpoint: an address must hold no key or password (not shown here); "
-            "put it into the environment variable that key_variable names"
-        )
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", judge.key_variable):
-        yield "evaluation.judge.key_variable: expected the name of an environment variable, not the key (not shown)"
+    yield from secret_mistakes("evaluation.judge", "endpoint", judge.endpoint, judge.key_variable)
     for name in judge.parameters:
         if name in REQUEST_KEYS:
             yield f"evaluation.judge.parameters: '{name}' is set by the workflow itself; take it away"

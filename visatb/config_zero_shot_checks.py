@@ -3,9 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from visatb.config import Config
+from visatb.config_secrets import secret_mistakes
 from visatb.config_zero_shot import EndpointConfig
 from visatb.errors import did_you_mean
 from visatb.zero_shot.benchmarks import KNOWN
@@ -62,14 +62,7 @@ def _methods(config: Config) -> Iterator[str]:
 
 
 def _endpoint(endpoint: EndpointConfig) -> Iterator[str]:
-    address = urlsplit(endpoint.address)
-    if address.username or address.password or address.query:
-        yield (
-            "zero_shot.endpoint.address: an address must hold no key or password (not shown here); "
-            "put it into the environment variable that key_variable names"
-        )
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", endpoint.key_variable):
-        yield "zero_shot.endpoint.key_variable: expected the name of an environment variable, not the key (not shown)"
+    yield from secret_mistakes("zero_shot.endpoint", "address", endpoint.address, endpoint.key_variable)
     if "{run}" not in endpoint.address + endpoint.model:
         yield "zero_shot.endpoint: every run would ask the same model; put {run} into its address or model"
     for field in ("address", "model"):
