@@ -43,6 +43,7 @@ rule compute_weights:
         contributions="<results>/contributions.tsv",
         contributions_intervals="<results>/contributions_intervals.tsv",
         difficulty="<results>/difficulty.tsv",
+        replicates="<results>/replicates.parquet",
         balancing="<results>/balancing.json",
         weights=report(
             "<results>/weights.tsv",
@@ -67,7 +68,7 @@ rule compute_weights:
         " --contributions-table {output.contributions:q}"
         " --contributions_intervals-table {output.contributions_intervals:q}"
         " --difficulty-table {output.difficulty:q} --weights-table {output.weights:q}"
-        " --balancing {output.balancing:q} > {log:q} 2>&1"
+        " --replicates {output.replicates:q} --balancing {output.balancing:q} > {log:q} 2>&1"
 
 
 if EXPERIMENT.config.variants:
@@ -79,6 +80,7 @@ if EXPERIMENT.config.variants:
             contributions="<results>/variants/{variant}/contributions.tsv",
             contributions_intervals="<results>/variants/{variant}/contributions_intervals.tsv",
             difficulty="<results>/variants/{variant}/difficulty.tsv",
+            replicates="<results>/variants/{variant}/replicates.parquet",
             balancing="<results>/variants/{variant}/balancing.json",
             weights="<results>/variants/{variant}/weights.tsv",
         log:

@@ -1,4 +1,4 @@
-"""How sure are the scores, and what follows from them? Standard errors and a paired bootstrap over samples.
+"""How sure are the scores? Standard errors, and the scores of a paired bootstrap over samples.
 
 A score is sum(numerator) / sum(denominator) over the samples of a column. All runs answered the same
 samples, so one draw serves every run; and samples of one image are not independent, so images are drawn,
@@ -12,14 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from visatb import equations
-from visatb.balance import Balance, BalanceSettings, Column, Groups
+from visatb.balance import BalanceSettings, Column, Groups
 from visatb.equations import Floats
 from visatb.errors import VisatbError, bullet_list
 from visatb.validation_matrix import lay_out
-
-INTERVAL = (2.5, 97.5)
-"""The percentiles between which a 95 % interval lies."""
 
 DRAWS_AT_ONCE = 4_000_000
 """Images drawn for one chunk of replicates: about 100 MB."""
@@ -69,19 +65,6 @@ class PairedSamples:
         return labels.tolist(), sums[0], sums[1]
 
 
-@dataclass(frozen=True)
-class Intervals:
-    """95 % intervals around a `Balance`.
-
-    ``contributions``: columns from, to, value, low, high; one row for each ordered pair of different groups.
-    ``groups``: one row a group, columns ``<name>_low`` and ``<name>_high`` for C_out, C_in, D, lambda_out,
-    lambda_in, lambda_D and weight.
-    """
-
-    contributions: pd.DataFrame
-    groups: pd.DataFrame
-
-
 def paired_samples(column: str, tables: Mapping[str, pd.DataFrame]) -> PairedSamples:
     """Align what several runs scored in one column.
 
@@ -125,53 +108,13 @@ def gap_standard_errors(
     """
     names, layout = lay_out(columns, groups, settings)
     errors = {}
-    for column, found in _by_column(samples, names.needs).items():
+    for column, found in by_column(samples, names.needs).items():
         own = names.runs[layout.trained[layout.group_of[names.columns.index(column)]]]
         _, numerators, denominators = found.image_sums()
         influences = _influences(numerators, denominators)
         gap = influences[found.runs.index(own)] - influences[found.runs.index(names.runs[layout.baseline])]
         errors[column] = float(_spread(gap))
     return pd.Series(errors)
-
-
-def intervals(point: Balance, samples: Sequence[PairedSamples], replicates: int = 2000, seed: int = 0) -> Intervals:
-    """Return 95 % percentile intervals from a paired bootstrap over images.
-
-    In every replicate the images of a column are drawn anew, with replacement, and all runs are scored on
-    the same draw; columns of the same images share it. Columns that are ill-posed in ``point`` stay so, and
-    the temperature stays the one of ``point``. Where the gap of another column vanishes in a replicate,
-    that column is clipped there (`visatb.equations.contributions`), so that no interval is infinite.
-
-    Raises:
-        VisatbError: where a column or a run has no samples.
-    """
-    names = point.names
-    values = np.zeros((replicates, len(names.runs), len(names.columns)))
-    for column, found in _by_column(samples, names.needs).items():
-        drawn = replicate_scores(found, replicates, seed)
-        for run in (run for run, needed in names.needs.items() if column in needed):
-            row = names.runs.index(run)
-            values[:, row, names.columns.index(column)] = drawn[:, found.runs.index(run)]
-    measures = equations.measure(values, point.layout, point.screening)
-    weights = equations.weigh(measures, point.settings.alphas, point.temperature)
-    by_group = {
-        "C_out": measures.C_out,
-        "C_in": measures.C_in,
-        "D": measures.D,
-        "lambda_out": weights.outward,
-        "lambda_in": weights.inward,
-        "lambda_D": weights.difficulty,
-        "weight": weights.total,
-    }
-    bounds = {
-        f"{name}_{end}": bound
-        for name, drawn in by_group.items()
-        for end, bound in zip(("low", "high"), _bounds(drawn), strict=True)
-    }
-    return Intervals(
-        contributions=_pairs(point.C, *_bounds(measures.C)),
-        groups=pd.DataFrame(bounds, index=pd.Index(names.groups, name="group")),
-    )
 
 
 def replicate_scores(samples: PairedSamples, replicates: int, seed: int) -> Floats:
@@ -220,7 +163,7 @@ def _some(ids: pd.Index) -> str:
     return shown if len(ids) <= 5 else f"{shown} and {len(ids) - 5} more"
 
 
-def _by_column(samples: Sequence[PairedSamples], needs: Mapping[str, Sequence[str]]) -> dict[str, PairedSamples]:
+def by_column(samples: Sequence[PairedSamples], needs: Mapping[str, Sequence[str]]) -> dict[str, PairedSamples]:
     """Return the samples by column in the matrix's order, after checking that all are there."""
     found = {one.column: one for one in samples}
     wanted = list(next(iter(needs.values())))
@@ -245,20 +188,3 @@ def _influences(numerators: Floats, denominators: Floats) -> Floats:
 def _spread(influences: Floats) -> Floats:
     images = influences.shape[-1]
     return np.sqrt(images / (images - 1) * (influences**2).sum(axis=-1))
-
-
-def _bounds(drawn: Floats) -> tuple[Floats, Floats]:
-    low, high = np.percentile(drawn, INTERVAL, axis=0)
-    return low, high
-
-
-def _pairs(C: pd.DataFrame, low: Floats, high: Floats) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            (giver, receiver, C.iat[i, j], low[i, j], high[i, j])
-            for i, giver in enumerate(C.index)
-            for j, receiver in enumerate(C.columns)
-            if i != j
-        ],
-        columns=["from", "to", "value", "low", "high"],
-    )

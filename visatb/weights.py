@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from visatb.balance import Balance, balance
+from visatb.bootstrap import Intervals, intervals, replicate, replicates_table
 from visatb.files import read_parquet
-from visatb.uncertainty import Intervals, PairedSamples, gap_standard_errors, intervals, paired_samples
+from visatb.uncertainty import PairedSamples, gap_standard_errors, paired_samples
 from visatb.validation_matrix import BalanceSettings, Column, Groups, column_names, needed_scores
 
 GROUP_NUMBERS = ("C_out", "C_in", "D", "lambda_out", "lambda_in", "lambda_D")
@@ -27,6 +29,7 @@ class WeightTables:
     contributions_intervals: pd.DataFrame
     difficulty: pd.DataFrame
     weights: pd.DataFrame
+    replicates: pa.Table
     balancing: dict[str, Any]
 
 
@@ -76,12 +79,14 @@ def measure_weights(
     matrix = validation_matrix(samples, list(needed_scores(columns, groups, settings)))
     errors = gap_standard_errors(samples, columns, groups, settings)
     point = balance(matrix, columns, groups, settings, errors)
-    bounds = intervals(point, samples, replicates, seed)
+    drawn = replicate(point, samples, replicates, seed)
+    bounds = intervals(point, drawn)
     return WeightTables(
         contributions=point.C.rename_axis("from").reset_index(),
         contributions_intervals=bounds.contributions,
         difficulty=_difficulty(point, bounds),
         weights=_weights(point, bounds, groups, fixed),
+        replicates=replicates_table(point, drawn),
         balancing={
             **asdict(settings),
             "temperature": point.temperature,

@@ -4,7 +4,7 @@ import argparse
 
 from visatb.command_line import add_balancing, balance_settings, groups, named_number
 from visatb.errors import friendly_exit
-from visatb.files import write_json, write_table
+from visatb.files import write_json, write_parquet, write_table
 from visatb.validation_matrix import needed_scores
 from visatb.weights import measure_weights, validation_samples
 
@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of these draws")
     for table in TABLES:
         parser.add_argument(f"--{table}-table", required=True, metavar="FILE", help=f"{table}.tsv")
+    parser.add_argument("--replicates", required=True, metavar="FILE", help="bootstrap replicates of C and D, Parquet")
     parser.add_argument("--balancing", required=True, metavar="FILE", help="the settings that were used, JSON")
     args = parser.parse_args()
     settings, members = balance_settings(args), groups(args.group)
@@ -28,6 +29,7 @@ def main() -> None:
     tables = measure_weights(samples, args.column, members, settings, dict(args.fixed), args.bootstrap, args.seed)
     for table in TABLES:
         write_table(getattr(args, f"{table}_table"), getattr(tables, table))
+    write_parquet(args.replicates, tables.replicates)
     write_json(args.balancing, tables.balancing)
 
 

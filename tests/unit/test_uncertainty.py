@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visatb import uncertainty
+from visatb import bootstrap, uncertainty
 from visatb.balance import Balance, BalanceSettings, Column, balance
+from visatb.bootstrap import Intervals
 from visatb.errors import VisatbError
 from visatb.uncertainty import (
     PairedSamples,
     gap_standard_errors,
-    intervals,
     paired_samples,
     replicate_scores,
     standard_errors,
@@ -22,6 +22,12 @@ TASKS = ["a", "b", "c"]
 COLUMNS = [Column(task, "em") for task in TASKS]
 GROUPS = {task: [task] for task in TASKS}
 RUNS = ("mini", "plus-a", "plus-b", "plus-c")
+
+
+def intervals(point: Balance, samples: list[PairedSamples], replicates: int = 2000, seed: int = 0) -> Intervals:
+    return bootstrap.intervals(point, bootstrap.replicate(point, samples, replicates, seed))
+
+
 T1 = BalanceSettings(temperature=1.0)
 ACCURACY = {"a": [0.3, 0.6, 0.4, 0.35], "b": [0.4, 0.5, 0.7, 0.4], "c": [0.2, 0.3, 0.2, 0.7]}
 
