@@ -29,10 +29,12 @@ include: "rules/evaluate.smk"
 include: "rules/balance.smk"
 include: "rules/zero_shot.smk"
 include: "rules/report.smk"
+include: "rules/export.smk"
 
 
 localrules:
     all,
+    export,
     plan,
     weights,
 

@@ -1,0 +1,1 @@
+"""Taking weights elsewhere: files that other training programs read."""
