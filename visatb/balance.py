@@ -106,6 +106,22 @@ def balance(
     noise = NOISE * _errors_of_gaps(gap_standard_errors, names)
     screening, unlearned = _screen(values, noise, names, layout, settings)
     measures = equations.measure(values, layout, screening)
+    return _weighed(measures, names, layout, screening, unlearned, settings)
+
+
+def reweighed(point: Balance, measures: Measures) -> Balance:
+    """Return a balance with other ``measures`` of the same groups, and the temperature and weights that follow."""
+    return _weighed(measures, point.names, point.layout, point.screening, point.unlearned, point.settings)
+
+
+def _weighed(
+    measures: Measures,
+    names: Names,
+    layout: Layout,
+    screening: Screening,
+    unlearned: list[Unlearned],
+    settings: BalanceSettings,
+) -> Balance:
     temperature, notes = _temperature(measures, settings)
     weights = equations.weigh(measures, settings.alphas, temperature)
 

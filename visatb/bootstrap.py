@@ -10,7 +10,9 @@ import pyarrow as pa
 from visatb import equations
 from visatb.balance import Balance
 from visatb.equations import Floats, Measures, Weights
-from visatb.uncertainty import PairedSamples, by_column, replicate_scores
+from visatb.paired_samples import PairedSamples, by_column
+from visatb.seed_spread import seed_deviations
+from visatb.uncertainty import replicate_scores
 
 INTERVAL = (2.5, 97.5)
 """The percentiles between which a 95 % interval lies."""
@@ -50,18 +52,21 @@ def replicate(point: Balance, samples: Sequence[PairedSamples], replicates: int 
     In every replicate the images of a column are drawn anew, with replacement, and all runs are scored on
     the same draw; columns of the same images share it. Columns that are ill-posed in ``point`` stay so, and
     the temperature stays the one of ``point``. Where the gap of another column vanishes in a replicate,
-    that column is clipped there (`visatb.equations.contributions`), so that nothing is infinite.
+    that column is clipped there (`visatb.equations.contributions`), so that nothing is infinite. Where runs are
+    repeated with other seeds, their scores are the means, and move as far as these seeds say
+    (`visatb.seed_spread`).
 
     Raises:
         VisatbError: where a column or a run has no samples.
     """
     names = point.names
     values = np.zeros((replicates, len(names.runs), len(names.columns)))
-    for column, found in by_column(samples, names.needs).items():
+    deviations = seed_deviations(samples, names, replicates, seed)
+    for place, (column, found) in enumerate(by_column(samples, names.scored).items()):
         drawn = replicate_scores(found, replicates, seed)
-        for run in (run for run, needed in names.needs.items() if column in needed):
-            row = names.runs.index(run)
-            values[:, row, names.columns.index(column)] = drawn[:, found.runs.index(run)]
+        for row, run in ((row, run) for row, run in enumerate(names.runs) if column in names.needs[run]):
+            again = [found.runs.index(name) for name in names.repetitions[run]]
+            values[:, row, place] = drawn[:, again].mean(axis=1) + deviations[:, row, place]
     measures = equations.measure(values, point.layout, point.screening)
     return Replicates(values, measures, equations.weigh(measures, point.settings.alphas, point.temperature))
 

@@ -157,10 +157,15 @@ def measure(values: Floats, layout: Layout, screening: Screening) -> Measures:
     """
     shares = column_shares(layout, screening.kept)
     measured = shares.max(axis=0) > 0
+    C = contributions(values, layout, screening) @ shares
+    return averaged(C, difficulties(values, layout, screening) @ shares, measured)
+
+
+def averaged(C: Floats, D: Floats, measured: Booleans) -> Measures:
+    """Return C and D [..., G, G] and [..., G] with their averages; what is not ``measured`` [G] is filled in."""
     others = ~np.eye(measured.size, dtype=bool)
     counted = others & measured
-    C = contributions(values, layout, screening) @ shares
-    D = _fill(difficulties(values, layout, screening) @ shares, measured)
+    D = _fill(D, measured)
     C_in = _fill((C * others).sum(axis=-2) / (measured.size - 1), measured)
     receivers = np.count_nonzero(counted, axis=1)
     C_out = _fill((C * counted).sum(axis=-1) / np.maximum(receivers, 1), np.greater(receivers, 0))

@@ -6,96 +6,25 @@ not samples.
 """
 
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from visatb.balance import BalanceSettings, Column, Groups
 from visatb.equations import Floats
-from visatb.errors import VisatbError, bullet_list
+from visatb.paired_samples import PairedSamples, by_column, influences, spread
+from visatb.seed_spread import seed_variances
 from visatb.validation_matrix import lay_out
 
 DRAWS_AT_ONCE = 4_000_000
 """Images drawn for one chunk of replicates: about 100 MB."""
 
 
-@dataclass(frozen=True)
-class PairedSamples:
-    """What several runs scored on the same samples, for one column.
-
-    ``numerators`` and ``denominators`` are [runs, samples]; ``images`` [samples] says which samples belong
-    together.
-
-    Raises:
-        VisatbError: for values that are not finite, denominators that are negative or sum to 0, or fewer
-            than two images, of which no uncertainty can be known.
-    """
-
-    column: str
-    runs: tuple[str, ...]
-    numerators: Floats
-    denominators: Floats
-    images: Sequence[str]
-
-    def __post_init__(self) -> None:
-        problems = []
-        for run, above, below in zip(self.runs, self.numerators, self.denominators, strict=True):
-            if not (np.isfinite(above).all() and np.isfinite(below).all()):
-                problems.append(f"run {run} has scores that are not finite numbers")
-            elif (below < 0).any() or below.sum() <= 0:
-                problems.append(f"the denominators of run {run} must not be negative and not all 0")
-        if len(set(self.images)) < 2:
-            problems.append(f"samples of at least two images are needed, found {len(set(self.images))}")
-        if problems:
-            raise VisatbError(f"the samples of {self.column} cannot be used:\n{bullet_list(problems)}")
-
-    def scores(self) -> Floats:
-        """Return the score [runs] of each run."""
-        return self.numerators.sum(axis=1) / self.denominators.sum(axis=1)
-
-    def image_sums(self) -> tuple[list[str], Floats, Floats]:
-        """Return the distinct images, and the numerators and denominators [runs, images] summed over each."""
-        labels, image = np.unique(np.asarray(self.images, dtype=str), return_inverse=True)
-        sums: list[Floats] = [
-            np.stack([np.bincount(image, row, labels.size) for row in rows]).astype(np.float64)
-            for rows in (self.numerators, self.denominators)
-        ]
-        return labels.tolist(), sums[0], sums[1]
-
-
-def paired_samples(column: str, tables: Mapping[str, pd.DataFrame]) -> PairedSamples:
-    """Align what several runs scored in one column.
-
-    Args:
-        column: its name, for messages.
-        tables: run -> table with the columns id, image, numerator, denominator, in any order of rows. Samples
-            without an image (text only) each stand for themselves.
-
-    Raises:
-        VisatbError: naming repeated ids, ids that some runs have and others lack, and images that differ.
-    """
-    first, *_ = tables
-    indexed = {run: table.set_index("id") for run, table in tables.items()}
-    order = indexed[first].index
-    problems = [problem for run in tables for problem in _alignment_problems(first, run, indexed)]
-    if problems:
-        raise VisatbError(f"the runs were not scored on the same samples of {column}:\n{bullet_list(problems)}")
-    aligned = [table.loc[order] for table in indexed.values()]
-    images = [
-        f"sample {sample}" if pd.isna(image) else f"image {image}"
-        for sample, image in zip(order, indexed[first]["image"], strict=True)
-    ]
-    numerators = np.stack([table["numerator"].to_numpy(dtype=np.float64) for table in aligned])
-    denominators = np.stack([table["denominator"].to_numpy(dtype=np.float64) for table in aligned])
-    return PairedSamples(column, tuple(tables), numerators, denominators, images)
-
-
 def standard_errors(samples: PairedSamples) -> pd.Series:
     """Return the standard error of each run's score, indexed by run: linearised ratio, clustered by image."""
     _, numerators, denominators = samples.image_sums()
-    return pd.Series(_spread(_influences(numerators, denominators)), index=list(samples.runs))
+    return pd.Series(spread(influences(numerators, denominators)), index=list(samples.runs))
 
 
 def gap_standard_errors(
@@ -103,17 +32,22 @@ def gap_standard_errors(
 ) -> pd.Series:
     """Return, by column name, the standard error of V_j(j+mini) - V_j(mini) over the same samples.
 
+    Where runs are repeated with other seeds, it is that of the difference of their means, the chance in seeds included.
+
     Raises:
         VisatbError: where a column or a run has no samples.
     """
     names, layout = lay_out(columns, groups, settings)
-    errors = {}
-    for column, found in by_column(samples, names.needs).items():
+    errors, base = {}, names.runs[layout.baseline]
+    seeds = dict(zip(names.columns, seed_variances(samples, names), strict=True))
+    for column, found in by_column(samples, names.scored).items():
         own = names.runs[layout.trained[layout.group_of[names.columns.index(column)]]]
         _, numerators, denominators = found.image_sums()
-        influences = _influences(numerators, denominators)
-        gap = influences[found.runs.index(own)] - influences[found.runs.index(names.runs[layout.baseline])]
-        errors[column] = float(_spread(gap))
+        rows = {run: [found.runs.index(again) for again in names.repetitions[run]] for run in (own, base)}
+        moved = influences(numerators, denominators)
+        gap = moved[rows[own]].mean(axis=0) - moved[rows[base]].mean(axis=0)
+        between = seeds[column] * sum(1 / len(again) for run, again in rows.items() if run != "base")
+        errors[column] = float(np.hypot(spread(gap), np.sqrt(between)))
     return pd.Series(errors)
 
 
@@ -135,56 +69,3 @@ def replicate_scores(samples: PairedSamples, replicates: int, seed: int) -> Floa
         above, below = times @ numerators.T, times @ denominators.T
         scores.append(np.where(below > 0, above / np.where(below > 0, below, 1.0), samples.scores()))
     return np.concatenate(scores)
-
-
-def _alignment_problems(first: str, run: str, indexed: Mapping[str, pd.DataFrame]) -> list[str]:
-    table, reference = indexed[run], indexed[first]
-    if not table.index.is_unique:
-        repeated = table.index[table.index.duplicated()].unique()
-        return [f"run {run} has ids more than once: {_some(repeated)}"]
-    problems = [
-        f"run {lacking} lacks ids that run {having} has: {_some(ids)}"
-        for lacking, having, ids in (
-            (run, first, reference.index.difference(table.index)),
-            (first, run, table.index.difference(reference.index)),
-        )
-        if len(ids)
-    ]
-    if not problems and reference.index.is_unique:
-        own, other = table["image"].loc[reference.index], reference["image"]
-        moved = other.index[~((own == other) | (own.isna() & other.isna())).fillna(False).to_numpy(dtype=bool)]
-        if len(moved):
-            problems.append(f"runs {first} and {run} name different images for the ids {_some(moved)}")
-    return problems
-
-
-def _some(ids: pd.Index) -> str:
-    shown = ", ".join(str(sample) for sample in ids[:5])
-    return shown if len(ids) <= 5 else f"{shown} and {len(ids) - 5} more"
-
-
-def by_column(samples: Sequence[PairedSamples], needs: Mapping[str, Sequence[str]]) -> dict[str, PairedSamples]:
-    """Return the samples by column in the matrix's order, after checking that all are there."""
-    found = {one.column: one for one in samples}
-    wanted = list(next(iter(needs.values())))
-    problems = [f"column {column} has no samples" for column in wanted if column not in found]
-    problems += [
-        f"column {column} has no samples of run {run}"
-        for run, columns in needs.items()
-        for column in columns
-        if column in found and run not in found[column].runs
-    ]
-    if problems:
-        raise VisatbError(f"samples are missing for the validation matrix:\n{bullet_list(problems)}")
-    return {column: found[column] for column in wanted}
-
-
-def _influences(numerators: Floats, denominators: Floats) -> Floats:
-    """Return [runs, images] how much each image moves each run's score, to first order."""
-    total = denominators.sum(axis=1, keepdims=True)
-    return (numerators - numerators.sum(axis=1, keepdims=True) / total * denominators) / total
-
-
-def _spread(influences: Floats) -> Floats:
-    images = influences.shape[-1]
-    return np.sqrt(images / (images - 1) * (influences**2).sum(axis=-1))

@@ -41,6 +41,9 @@ class BalanceSettings:
         difficulty: ``repurposed`` is Eq. 6, ``precise`` is Eq. 12 (runs ``mini-only-<task>`` and
             ``large-only-<task>``). The simple form has only the precise one, Eq. 11, between
             ``mini-only-<task>`` and ``single-<task>``.
+        estimator: ``paper`` takes C as Eq. 3 gives it, ``shrunk`` moves uncertain contributions towards the mean of
+            all (`visatb.shrinkage`).
+        seeds: trainings of ``mini`` and of each ``plus-<group>``, over which V is the mean.
 
     Raises:
         VisatbError: for a value out of range, or the simple form without ``precise``.
@@ -53,6 +56,8 @@ class BalanceSettings:
     on_unlearned: Literal["drop", "clip", "error"] = "drop"
     form: Literal["paired", "simple"] = "paired"
     difficulty: Literal["repurposed", "precise"] = "repurposed"
+    estimator: Literal["paper", "shrunk"] = "paper"
+    seeds: int = 1
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -71,11 +76,16 @@ class BalanceSettings:
         if not all(0 <= alpha <= 1 for alpha in self.alphas) or abs(sum(self.alphas) - 1) > 1e-6:
             yield f"alpha out, in, difficulty are {self.alphas}; they must be shares that add up to 1"
         choices = {"on_unlearned": ("drop", "clip", "error"), "form": ("paired", "simple")}
-        for name, allowed in {**choices, "difficulty": ("repurposed", "precise")}.items():
+        choices |= {"difficulty": ("repurposed", "precise"), "estimator": ("paper", "shrunk")}
+        for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 yield f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}"
         if self.form == "simple" and self.difficulty == "repurposed":
             yield "form: simple has no mini run to repurpose; its difficulty must be precise (Eq. 11)"
+        if self.seeds < 1:
+            yield f"seeds is {self.seeds}; every run is trained at least once"
+        if self.form == "simple" and self.seeds > 1:
+            yield f"seeds is {self.seeds}, but form: simple has no mini and plus runs to repeat"
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,13 @@ class Names:
     runs: tuple[str, ...]
     needs: Mapping[str, tuple[str, ...]]
     """Run -> the columns in which its score is used; its other cells may be empty."""
+    repetitions: Mapping[str, tuple[str, ...]]
+    """Run -> the trainings that its score is the mean of, itself first."""
+
+    @property
+    def scored(self) -> dict[str, tuple[str, ...]]:
+        """Every training -> the columns in which its score is used."""
+        return {again: self.needs[run] for run, all_of_it in self.repetitions.items() for again in all_of_it}
 
 
 def column_names(columns: Sequence[Column]) -> list[str]:
@@ -111,6 +128,12 @@ def needed_scores(columns: Sequence[Column], groups: Groups, settings: BalanceSe
     return needs
 
 
+def repetitions(run: str, seeds: int) -> tuple[str, ...]:
+    """Return the names of the trainings of a run: ``mini`` and ``plus-<group>`` are repeated, others are not."""
+    again = range(1, seeds if run == "mini" or run.startswith("plus-") else 1)
+    return (run, *(f"{run}-seed{number}" for number in again))
+
+
 def lay_out(columns: Sequence[Column], groups: Groups, settings: BalanceSettings) -> tuple[Names, Layout]:
     """Return the names and the layout of the array [R, K] that `array_of` makes.
 
@@ -122,6 +145,7 @@ def lay_out(columns: Sequence[Column], groups: Groups, settings: BalanceSettings
         raise VisatbError(f"tasks and groups do not fit the validation columns:\n{bullet_list(problems)}")
     needs = needed_scores(columns, groups, settings)
     runs = tuple(needs)
+    again = {run: repetitions(run, settings.seeds) for run in runs}
     group_of = {task: group for group, members in groups.items() for task in members}
     names, tasks = tuple(groups), list(group_of)
     trained = {group: runs.index(_trained(group, groups, settings)) for group in groups}
@@ -139,7 +163,7 @@ def lay_out(columns: Sequence[Column], groups: Groups, settings: BalanceSettings
         small=np.array(small),
         full=np.array(full),
     )
-    return Names(tuple(column_names(columns)), names, runs, needs), layout
+    return Names(tuple(column_names(columns)), names, runs, needs, again), layout
 
 
 def array_of(matrix: pd.DataFrame, names: Names) -> Floats:

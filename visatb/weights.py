@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from visatb.balance import Balance, balance
 from visatb.bootstrap import Intervals, intervals, replicate, replicates_table
 from visatb.files import read_parquet
-from visatb.uncertainty import PairedSamples, gap_standard_errors, paired_samples
-from visatb.validation_matrix import BalanceSettings, Column, Groups, column_names, needed_scores
+from visatb.paired_samples import PairedSamples, paired_samples
+from visatb.uncertainty import gap_standard_errors
+from visatb.validation_matrix import BalanceSettings, Column, Groups, column_names, needed_scores, repetitions
 
 GROUP_NUMBERS = ("C_out", "C_in", "D", "lambda_out", "lambda_in", "lambda_D")
 
@@ -50,10 +51,15 @@ def _of_metric(file: Path, metric: str) -> pd.DataFrame:
     return table.filter(pc.equal(table["metric"], metric)).drop_columns("metric").to_pandas()
 
 
-def validation_matrix(samples: Sequence[PairedSamples], runs: Sequence[str]) -> pd.DataFrame:
-    """Return V: scores as the metrics give them, runs x columns; a cell that no run was asked for is empty."""
+def validation_matrix(samples: Sequence[PairedSamples], runs: Sequence[str], seeds: int = 1) -> pd.DataFrame:
+    """Return V: scores as the metrics give them, runs x columns; a cell that no run was asked for is empty.
+
+    The score of a run that is repeated with other seeds is the mean over its ``seeds`` trainings.
+    """
     columns = {one.column: pd.Series(one.scores(), index=list(one.runs)) for one in samples}
-    return pd.DataFrame(columns).reindex(list(runs))
+    scores = pd.DataFrame(columns)
+    means = {run: scores.reindex(list(repetitions(run, seeds))).mean(skipna=False) for run in runs}
+    return pd.DataFrame(means).T.reindex(columns=list(columns))
 
 
 def measure_weights(
@@ -76,7 +82,7 @@ def measure_weights(
         replicates: draws of the bootstrap behind the intervals.
         seed: of these draws.
     """
-    matrix = validation_matrix(samples, list(needed_scores(columns, groups, settings)))
+    matrix = validation_matrix(samples, list(needed_scores(columns, groups, settings)), settings.seeds)
     errors = gap_standard_errors(samples, columns, groups, settings)
     point = balance(matrix, columns, groups, settings, errors)
     drawn = replicate(point, samples, replicates, seed)

@@ -10,13 +10,8 @@ from visatb import bootstrap, uncertainty
 from visatb.balance import Balance, BalanceSettings, Column, balance
 from visatb.bootstrap import Intervals
 from visatb.errors import VisatbError
-from visatb.uncertainty import (
-    PairedSamples,
-    gap_standard_errors,
-    paired_samples,
-    replicate_scores,
-    standard_errors,
-)
+from visatb.paired_samples import PairedSamples, paired_samples
+from visatb.uncertainty import gap_standard_errors, replicate_scores, standard_errors
 
 TASKS = ["a", "b", "c"]
 COLUMNS = [Column(task, "em") for task in TASKS]

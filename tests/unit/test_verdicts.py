@@ -13,8 +13,9 @@ from visatb.evaluation.metrics import METRICS
 from visatb.evaluation.scores import score_predictions, tidy_scores
 from visatb.evaluation.verdicts import VERDICT_SCHEMA, read_verdict
 from visatb.files import read_parquet, read_table, write_parquet, write_table
+from visatb.paired_samples import paired_samples
 from visatb.reporting.summary import judge_lines, warning_lines
-from visatb.uncertainty import paired_samples, replicate_scores
+from visatb.uncertainty import replicate_scores
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from visatb.errors import VisatbError
 from visatb.evaluation.metrics import METRICS
 from visatb.evaluation.verdicts import judge_use, verdict_texts
 from visatb.files import read_parquet
-from visatb.uncertainty import paired_samples, standard_errors
+from visatb.paired_samples import paired_samples
+from visatb.uncertainty import standard_errors
 
 SCORE_SCHEMA = pa.schema(
     [

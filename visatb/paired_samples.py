@@ -1,0 +1,139 @@
+"""What several runs scored on the same samples, aligned by sample.
+
+A score is sum(numerator) / sum(denominator) over the samples of a column. All runs answered the same samples, and
+samples of one image are not independent, so images are the units of every standard error and every bootstrap.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from visatb.equations import Floats
+from visatb.errors import VisatbError, bullet_list
+
+
+@dataclass(frozen=True)
+class PairedSamples:
+    """What several runs scored on the same samples, for one column.
+
+    ``numerators`` and ``denominators`` are [runs, samples]; ``images`` [samples] says which samples belong
+    together.
+
+    Raises:
+        VisatbError: for values that are not finite, denominators that are negative or sum to 0, or fewer
+            than two images, of which no uncertainty can be known.
+    """
+
+    column: str
+    runs: tuple[str, ...]
+    numerators: Floats
+    denominators: Floats
+    images: Sequence[str]
+
+    def __post_init__(self) -> None:
+        problems = []
+        for run, above, below in zip(self.runs, self.numerators, self.denominators, strict=True):
+            if not (np.isfinite(above).all() and np.isfinite(below).all()):
+                problems.append(f"run {run} has scores that are not finite numbers")
+            elif (below < 0).any() or below.sum() <= 0:
+                problems.append(f"the denominators of run {run} must not be negative and not all 0")
+        if len(set(self.images)) < 2:
+            problems.append(f"samples of at least two images are needed, found {len(set(self.images))}")
+        if problems:
+            raise VisatbError(f"the samples of {self.column} cannot be used:\n{bullet_list(problems)}")
+
+    def scores(self) -> Floats:
+        """Return the score [runs] of each run."""
+        return self.numerators.sum(axis=1) / self.denominators.sum(axis=1)
+
+    def image_sums(self) -> tuple[list[str], Floats, Floats]:
+        """Return the distinct images, and the numerators and denominators [runs, images] summed over each."""
+        labels, image = np.unique(np.asarray(self.images, dtype=str), return_inverse=True)
+        sums: list[Floats] = [
+            np.stack([np.bincount(image, row, labels.size) for row in rows]).astype(np.float64)
+            for rows in (self.numerators, self.denominators)
+        ]
+        return labels.tolist(), sums[0], sums[1]
+
+
+def paired_samples(column: str, tables: Mapping[str, pd.DataFrame]) -> PairedSamples:
+    """Align what several runs scored in one column.
+
+    Args:
+        column: its name, for messages.
+        tables: run -> table with the columns id, image, numerator, denominator, in any order of rows. Samples
+            without an image (text only) each stand for themselves.
+
+    Raises:
+        VisatbError: naming repeated ids, ids that some runs have and others lack, and images that differ.
+    """
+    first, *_ = tables
+    indexed = {run: table.set_index("id") for run, table in tables.items()}
+    order = indexed[first].index
+    problems = [problem for run in tables for problem in _alignment_problems(first, run, indexed)]
+    if problems:
+        raise VisatbError(f"the runs were not scored on the same samples of {column}:\n{bullet_list(problems)}")
+    aligned = [table.loc[order] for table in indexed.values()]
+    images = [
+        f"sample {sample}" if pd.isna(image) else f"image {image}"
+        for sample, image in zip(order, indexed[first]["image"], strict=True)
+    ]
+    numerators = np.stack([table["numerator"].to_numpy(dtype=np.float64) for table in aligned])
+    denominators = np.stack([table["denominator"].to_numpy(dtype=np.float64) for table in aligned])
+    return PairedSamples(column, tuple(tables), numerators, denominators, images)
+
+
+def by_column(samples: Sequence[PairedSamples], needs: Mapping[str, Sequence[str]]) -> dict[str, PairedSamples]:
+    """Return the samples by column in the matrix's order, after checking that all are there."""
+    found = {one.column: one for one in samples}
+    wanted = list(next(iter(needs.values())))
+    problems = [f"column {column} has no samples" for column in wanted if column not in found]
+    problems += [
+        f"column {column} has no samples of run {run}"
+        for run, columns in needs.items()
+        for column in columns
+        if column in found and run not in found[column].runs
+    ]
+    if problems:
+        raise VisatbError(f"samples are missing for the validation matrix:\n{bullet_list(problems)}")
+    return {column: found[column] for column in wanted}
+
+
+def influences(numerators: Floats, denominators: Floats) -> Floats:
+    """Return [runs, images] how much each image moves each run's score, to first order."""
+    total = denominators.sum(axis=1, keepdims=True)
+    return (numerators - numerators.sum(axis=1, keepdims=True) / total * denominators) / total
+
+
+def spread(influences: Floats) -> Floats:
+    """Return the standard error [...] of a score whose images move it by ``influences`` [..., images]."""
+    images = influences.shape[-1]
+    return np.sqrt(images / (images - 1) * (influences**2).sum(axis=-1))
+
+
+def _alignment_problems(first: str, run: str, indexed: Mapping[str, pd.DataFrame]) -> list[str]:
+    table, reference = indexed[run], indexed[first]
+    if not table.index.is_unique:
+        repeated = table.index[table.index.duplicated()].unique()
+        return [f"run {run} has ids more than once: {_some(repeated)}"]
+    problems = [
+        f"run {lacking} lacks ids that run {having} has: {_some(ids)}"
+        for lacking, having, ids in (
+            (run, first, reference.index.difference(table.index)),
+            (first, run, table.index.difference(reference.index)),
+        )
+        if len(ids)
+    ]
+    if not problems and reference.index.is_unique:
+        own, other = table["image"].loc[reference.index], reference["image"]
+        moved = other.index[~((own == other) | (own.isna() & other.isna())).fillna(False).to_numpy(dtype=bool)]
+        if len(moved):
+            problems.append(f"runs {first} and {run} name different images for the ids {_some(moved)}")
+    return problems
+
+
+def _some(ids: pd.Index) -> str:
+    shown = ", ".join(str(sample) for sample in ids[:5])
+    return shown if len(ids) <= 5 else f"{shown} and {len(ids) - 5} more"
