@@ -46,7 +46,12 @@ def answers(task: str, split: str, number: int) -> Any:
         return f"[0.10, 0.20, 0.{30 + number % 60}, 0.90]"
     if task == "Ref-caption" and split != "train":
         return [f"thing {number}", f"the thing {number}"]
-    return f"answer {number}"
+    return f"thing {number}" if task in ("ShareGPT4V", "Ref-caption", "ShareGPT") else word(number)
+
+
+def word(number: int) -> str:
+    """Return the answer to a question, mostly the same one, so that a tiny model has something to learn."""
+    return "no" if number % 4 == 0 else "yes"
 
 
 def academic_release(folder: Path, with_minis: bool = True) -> None:
@@ -125,7 +130,7 @@ def m3it(folder: Path, config: str) -> None:
             rows = []
             for n in range(SIZES[split]):
                 image = base64.b64encode(picture(stored, 31 * place + n % 9)).decode()
-                row = {"instruction": "Do it.", "inputs": f"{task} {n}?", "outputs": f"answer {n}"}
+                row = {"instruction": "Do it.", "inputs": f"{task} {n}?", "outputs": word(n)}
                 rows.append(row | {"image_base64_str": [image]})
             shards = 2 if task == "COCO" and split == "train" else 1
             for shard in range(shards):
