@@ -72,7 +72,7 @@ def test_matrix_and_weights(folder: Path, monkeypatch: pytest.MonkeyPatch):
     assert V.loc["plus-b"].tolist() == pytest.approx([36, 20])
     names = ("contributions", "contributions_intervals", "difficulty", "weights")
     tables = [word for name in names for word in (f"--{name}-table", f"{name}.tsv")]
-    more = ["--temperature", "1", "--bootstrap", "50", "--balancing", "b.json"]
+    more = ["--temperature", "1", "--bootstrap", "50", "--balancing", "b.json", "--replicates", "r.parquet"]
     run("compute_weights", *scores, "--group", "a=a", "b=b", *tables, *more, monkeypatch=monkeypatch)
     C = read_table("contributions.tsv").set_index("from")
     assert C.loc["a", "b"] == pytest.approx((60 - 50) / (60 - 20)), "fewer errors: a helps b"
