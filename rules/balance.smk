@@ -29,7 +29,12 @@ rule collect_validation_matrix:
         scores=EXPERIMENT.folder / "scores",
         options=options(
             column=COLUMNS,
-            run=[f"{run.name}={','.join(run.evaluates['val'])}" for run in EXPERIMENT.preparation_runs],
+            run=[
+                f"{run.name}={','.join(run.evaluates['val'])}"
+                for run in EXPERIMENT.preparation_runs
+                if run.repetition == 0
+            ],
+            seeds=EXPERIMENT.config.balancing.seeds,
         ),
     shell:
         "python $SCRIPTS/collect_validation_matrix.py --scores {params.scores:q} {params.options}"
@@ -43,6 +48,7 @@ rule compute_weights:
         contributions="<results>/contributions.tsv",
         contributions_intervals="<results>/contributions_intervals.tsv",
         difficulty="<results>/difficulty.tsv",
+        comparison="<results>/weights_comparison.tsv",
         replicates="<results>/replicates.parquet",
         balancing="<results>/balancing.json",
         weights=report(
@@ -68,6 +74,7 @@ rule compute_weights:
         " --contributions-table {output.contributions:q}"
         " --contributions_intervals-table {output.contributions_intervals:q}"
         " --difficulty-table {output.difficulty:q} --weights-table {output.weights:q}"
+        " --weights_comparison-table {output.comparison:q}"
         " --replicates {output.replicates:q} --balancing {output.balancing:q} > {log:q} 2>&1"
 
 
@@ -80,6 +87,7 @@ if EXPERIMENT.config.variants:
             contributions="<results>/variants/{variant}/contributions.tsv",
             contributions_intervals="<results>/variants/{variant}/contributions_intervals.tsv",
             difficulty="<results>/variants/{variant}/difficulty.tsv",
+            comparison="<results>/variants/{variant}/weights_comparison.tsv",
             replicates="<results>/variants/{variant}/replicates.parquet",
             balancing="<results>/variants/{variant}/balancing.json",
             weights="<results>/variants/{variant}/weights.tsv",

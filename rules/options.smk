@@ -70,7 +70,7 @@ def training_options(wildcards):
         run=wildcards.run,
         base=BASE,
         weight=pairs(EXPERIMENT.given_weights(wildcards.run)),
-        seed=EXPERIMENT.config.seed,
+        seed=EXPERIMENT.config.seed + EXPERIMENT.runs[wildcards.run].repetition,
         **{name: getattr(settings, name) for name in RECIPE},
         freeze=EXPERIMENT.model.freeze,
         **method_options(EXPERIMENT.runs[wildcards.run]),

@@ -27,6 +27,7 @@ rule collect_benchmark:
             category="5 Benchmark",
         ),
         tidy="<results>/test_scores.tsv",
+        intervals="<results>/benchmark_intervals.tsv",
     log:
         "<results>/logs/collect_benchmark.log",
     benchmark:
@@ -39,11 +40,16 @@ rule collect_benchmark:
         runtime=30,
     params:
         scores=EXPERIMENT.folder / "scores",
-        options=options(method=EXPERIMENT.config.methods, column=COLUMNS),
+        options=options(
+            method=EXPERIMENT.config.methods,
+            column=COLUMNS,
+            bootstrap=EXPERIMENT.config.balancing.bootstrap,
+            seed=EXPERIMENT.config.seed,
+        ),
     shell:
         "python $SCRIPTS/collect_benchmark.py --scores {params.scores:q} {params.options}"
         " --zero-shot {input.zero_shot:q}"
-        " --table {output.table:q} --tidy {output.tidy:q} > {log:q} 2>&1"
+        " --table {output.table:q} --tidy {output.tidy:q} --intervals {output.intervals:q} > {log:q} 2>&1"
 
 
 rule typeset_benchmark:
@@ -283,9 +289,11 @@ rule plot_radar:
 rule summarize:
     input:
         weights="<results>/weights.tsv",
+        comparison="<results>/weights_comparison.tsv",
         balancing="<results>/balancing.json",
         variants=[f"<results>/variants/{name}/weights.tsv" for name in VARIANTS],
         benchmark="<results>/benchmark.tsv",
+        intervals="<results>/benchmark_intervals.tsv",
         scores=["<results>/validation_scores.tsv", "<results>/test_scores.tsv"],
     output:
         "<results>/summary.txt",
@@ -305,7 +313,7 @@ rule summarize:
         ],
         options=options(variant_names=VARIANTS),
     shell:
-        "python $SCRIPTS/summarize.py --weights {input.weights:q}"
+        "python $SCRIPTS/summarize.py --weights {input.weights:q} --comparison {input.comparison:q}"
         " {params.options} --variant-weights {input.variants:q}"
         " --balancing {input.balancing:q} --benchmark {input.benchmark:q}"
-        " --scores {input.scores:q} --see {params.see:q} --output {output:q} > {log:q} 2>&1"
+        " --benchmark-intervals {input.intervals:q} --scores {input.scores:q} --see {params.see:q} --output {output:q} > {log:q} 2>&1"

@@ -7,7 +7,10 @@ import pandas as pd
 
 from visatb.evaluation.scores import tidy_scores
 from visatb.overall import delta_e, delta_i, improvement
+from visatb.overall_intervals import NAMES as INTERVAL_COLUMNS
+from visatb.overall_intervals import overall_intervals
 from visatb.validation_matrix import Column, column_names
+from visatb.weights import scored_samples
 
 SINGLE_TASK = "stl"
 
@@ -41,6 +44,33 @@ def benchmark_table(scores: pd.DataFrame, methods: Sequence[str], columns: Seque
         improvements = improvement(_named(table, columns, kept), SINGLE_TASK, kept).drop(index=SINGLE_TASK)
         overall = overall.assign(dI=delta_i(improvements), dE=delta_e(improvements))
     return table.join(overall).rename_axis("method").reset_index()
+
+
+def benchmark_intervals(
+    folder: str | Path,
+    table: pd.DataFrame,
+    columns: Sequence[Column],
+    replicates: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return 95 % intervals of dI and dE of every method of a `benchmark_table`, and of every difference of two.
+
+    The columns are those of `visatb.overall_intervals.overall_intervals`; ``folder`` holds the per-sample scores
+    (`test_scores`). There are no rows without STL or a task that it can be compared in.
+    """
+    methods = list(table["method"])
+    compared = compared_tasks(table.set_index("method"), columns) if SINGLE_TASK in methods else []
+    kept = [column for column in columns if column.task in compared]
+    if not kept:
+        return pd.DataFrame(columns=INTERVAL_COLUMNS)
+    runs = {
+        method: [f"single-{column.task}" if method == SINGLE_TASK else method for column in kept] for method in methods
+    }
+    samples = [
+        scored_samples(name, folder, "test", column, [runs[method][place] for method in methods])
+        for place, (name, column) in enumerate(zip(column_names(kept), kept, strict=True))
+    ]
+    return overall_intervals(samples, runs, SINGLE_TASK, kept, replicates, seed)
 
 
 def lower_is_better(columns: Sequence[Column]) -> list[str]:

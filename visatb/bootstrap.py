@@ -83,14 +83,14 @@ def intervals(point: Balance, drawn: Replicates) -> Intervals:
         "lambda_D": weights.difficulty,
         "weight": weights.total,
     }
-    bounds = {
+    ends = {
         f"{name}_{end}": bound
         for name, values in by_group.items()
-        for end, bound in zip(("low", "high"), _bounds(values), strict=True)
+        for end, bound in zip(("low", "high"), bounds(values), strict=True)
     }
     return Intervals(
-        contributions=_pairs(point.C, *_bounds(measures.C)),
-        groups=pd.DataFrame(bounds, index=pd.Index(point.names.groups, name="group")),
+        contributions=_pairs(point.C, *bounds(measures.C)),
+        groups=pd.DataFrame(ends, index=pd.Index(point.names.groups, name="group")),
     )
 
 
@@ -117,7 +117,8 @@ def replicates_table(point: Balance, drawn: Replicates) -> pa.Table:
     return pa.table(columns)
 
 
-def _bounds(drawn: Floats) -> tuple[Floats, Floats]:
+def bounds(drawn: Floats) -> tuple[Floats, Floats]:
+    """Return the ends [...] of 95 % percentile intervals of replicates [B, ...]."""
     low, high = np.percentile(drawn, INTERVAL, axis=0)
     return low, high
 

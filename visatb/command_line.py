@@ -55,6 +55,8 @@ def add_balancing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--group", type=named_value, nargs="+", required=True, metavar="GROUP=TASK,TASK")
     parser.add_argument("--form", choices=("paired", "simple"), default="paired", help="Eq. 3 or 10")
     parser.add_argument("--difficulty", choices=("repurposed", "precise"), default="repurposed", help="Eq. 6, or 11/12")
+    parser.add_argument("--estimator", choices=("paper", "shrunk"), default="paper", help="of C")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of mini and of each plus run")
     parser.add_argument("--on-unlearned", choices=("drop", "clip", "error"), default="drop")
     parser.add_argument("--temperature", type=temperature, default="auto", help="T of Eq. 4, 5, 7; a number or auto")
     parser.add_argument("--alpha-out", type=float, default=0.25)
@@ -72,6 +74,8 @@ def balance_settings(arguments: argparse.Namespace) -> BalanceSettings:
         on_unlearned=arguments.on_unlearned,
         form=arguments.form,
         difficulty=arguments.difficulty,
+        estimator=arguments.estimator,
+        seeds=arguments.seeds,
     )
 
 

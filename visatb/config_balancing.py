@@ -37,6 +37,13 @@ class BalancingConfig(Section):
         description="Eq. 6, or Eq. 12 with 2 more runs a task; left out it is `repurposed`, and in the simple form "
         "`precise` (Eq. 11, with 1 more run a task), the only one that it has",
     )
+    estimator: Literal["paper", "shrunk"] = Field(
+        "paper",
+        description="C as Eq. 3 gives it, or each moved towards the mean of all, the further the less sure it is",
+    )
+    seeds: PositiveInt = Field(
+        1, description="trainings of `mini` and of each `plus-<group>` run, each with another seed; V is their mean"
+    )
     bootstrap: PositiveInt = Field(2000, description="resamples behind the 95 % intervals")
 
 
@@ -50,6 +57,7 @@ class VariantConfig(Section):
     difficulty: Literal["repurposed", "precise"] | None = Field(
         None, description="as in `balancing`, if the other one; another form has a default of its own"
     )
+    estimator: Literal["paper", "shrunk"] | None = Field(None, description="as in `balancing`, if the other one")
 
 
 class DwaConfig(Section):

@@ -8,13 +8,14 @@ from visatb.config import RESERVED_NAMES, Config
 from visatb.config_balancing import METHODS
 from visatb.errors import did_you_mean
 from visatb.runs import balancings
+from visatb.validation_matrix import repetitions
 
-RUN_PREFIXES = ("plus-", "single-", "mini-only-", "large-only-")
+RUN_PREFIXES = ("plus-", "single-", "mini-only-", "large-only-", "mini-seed")
 
 
 def method_mistakes(config: Config) -> Iterator[str]:
     """Yield one line for each mistake."""
-    checks = (_balancings, _methods, _igbv1, _own_methods)
+    checks = (_balancings, _seeds, _methods, _igbv1, _own_methods)
     yield from chain.from_iterable(check(config) for check in checks)
 
 
@@ -27,10 +28,22 @@ def _balancings(config: Config) -> Iterator[str]:
             yield f"{here}.alpha: out + in + difficulty must be 1, found {total:g}"
         if balancing.form == "simple" and balancing.difficulty == "repurposed":
             yield f"{here}.difficulty: the simple form has no mini run to repurpose; take it away, or make it precise"
+        if balancing.form == "simple" and balancing.seeds > 1:
+            yield f"{here}.form: simple has no mini and plus runs; set balancing.seeds to 1, not {balancing.seeds}"
         if balancing.form == "simple" and own.form is not None:
             for group, tasks in config.groups.items():
                 if len(tasks) > 1:
                     yield f"{here}.form: simple has runs on single tasks alone; take the group '{group}' away"
+
+
+def _seeds(config: Config) -> Iterator[str]:
+    """Yield the groups whose ``plus-`` run has the name of another's repetition."""
+    grouped = {task for tasks in config.groups.values() for task in tasks}
+    groups = [*config.groups, *(task for task in config.tasks if task not in grouped)]
+    again = {name: group for group in groups for name in repetitions(f"plus-{group}", config.balancing.seeds)[1:]}
+    for group in groups:
+        if (other := again.get(f"plus-{group}")) is not None:
+            yield f"balancing.seeds: plus-{group} is also a repetition of plus-{other}; rename the task or group"
 
 
 def _methods(config: Config) -> Iterator[str]:

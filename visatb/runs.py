@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from visatb.config import Config
 from visatb.config_balancing import TRAINING_METHODS, BalancingConfig
-from visatb.validation_matrix import BalanceSettings, Groups
+from visatb.validation_matrix import BalanceSettings, Groups, repetitions
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Run:
         evaluates: split -> the tasks whose samples of that split it answers.
         weights: where its task weights come from: ``equal``, ``visatb``, or a name under ``variants`` or
             ``given_weights``. A method that moves its weights begins with equal ones.
+        repetition: 0, or what is added to the experiment's seed where a training is repeated with another one.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Run:
     mixture: Mapping[str, str]
     evaluates: Mapping[str, tuple[str, ...]]
     weights: str = "equal"
+    repetition: int = 0
 
     @property
     def is_trained(self) -> bool:
@@ -66,11 +68,13 @@ def balance_settings(balancing: BalancingConfig) -> BalanceSettings:
         on_unlearned=balancing.on_unlearned,
         form=balancing.form,
         difficulty=balancing.difficulty or ("repurposed" if balancing.form == "paired" else "precise"),
+        estimator=balancing.estimator,
+        seeds=balancing.seeds,
     )
 
 
 def measuring_runs(config: Config, groups: Groups, settings: BalanceSettings) -> list[Run]:
-    """Return the runs whose validation scores `visatb.validation_matrix.needed_scores` names for ``settings``."""
+    """Return the runs whose validation scores `visatb.validation_matrix.scored_runs` names for ``settings``."""
     everything, on_val = [*config.tasks, *config.fixed_tasks], {"val": tuple(config.tasks)}
     minis = dict.fromkeys(everything, "mini")
     if settings.form == "paired":
@@ -83,7 +87,11 @@ def measuring_runs(config: Config, groups: Groups, settings: BalanceSettings) ->
         sizes = ("mini", "large") if settings.form == "paired" else ("mini",)
         alone = [(task, size) for task in config.tasks for size in sizes]
         runs += [Run(f"{s}-only-{t}", f"{s}-only", {t: s}, {"val": (t,)}) for t, s in alone]
-    return runs
+    return [
+        replace(run, name=name, repetition=number)
+        for run in runs
+        for number, name in enumerate(repetitions(run.name, settings.seeds))
+    ]
 
 
 def final_runs(method: str, config: Config) -> list[Run]:

@@ -102,7 +102,7 @@ class Names:
 
     @property
     def scored(self) -> dict[str, tuple[str, ...]]:
-        """Every training -> the columns in which its score is used."""
+        """Every training -> the columns in which its score is used (as `scored_runs` says)."""
         return {again: self.needs[run] for run, all_of_it in self.repetitions.items() for again in all_of_it}
 
 
@@ -132,6 +132,12 @@ def repetitions(run: str, seeds: int) -> tuple[str, ...]:
     """Return the names of the trainings of a run: ``mini`` and ``plus-<group>`` are repeated, others are not."""
     again = range(1, seeds if run == "mini" or run.startswith("plus-") else 1)
     return (run, *(f"{run}-seed{number}" for number in again))
+
+
+def scored_runs(columns: Sequence[Column], groups: Groups, settings: BalanceSettings) -> dict[str, tuple[str, ...]]:
+    """Return every training whose validation scores are needed, with the columns it is needed in."""
+    needs = needed_scores(columns, groups, settings)
+    return {again: needs[run] for run in needs for again in repetitions(run, settings.seeds)}
 
 
 def lay_out(columns: Sequence[Column], groups: Groups, settings: BalanceSettings) -> tuple[Names, Layout]:

@@ -36,5 +36,6 @@ def _aspects(settings: BalanceSettings) -> dict[str, str]:
         "alpha": f"α = [{', '.join(f'{alpha:.2g}' for alpha in settings.alphas)}]",
         "temperature": f"T = {settings.temperature}",
         "on_unlearned": f"unlearned: {settings.on_unlearned}",
+        "estimator": f"{settings.estimator} C",
         "form": "simple form" if settings.form == "simple" else f"{settings.difficulty} difficulty",
     }

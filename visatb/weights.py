@@ -11,8 +11,10 @@ import pyarrow.compute as pc
 
 from visatb.balance import Balance, balance
 from visatb.bootstrap import Intervals, intervals, replicate, replicates_table
+from visatb.comparison import weights_comparison
 from visatb.files import read_parquet
 from visatb.paired_samples import PairedSamples, paired_samples
+from visatb.shrinkage import shrunk
 from visatb.uncertainty import gap_standard_errors
 from visatb.validation_matrix import BalanceSettings, Column, Groups, column_names, needed_scores, repetitions
 
@@ -30,6 +32,7 @@ class WeightTables:
     contributions_intervals: pd.DataFrame
     difficulty: pd.DataFrame
     weights: pd.DataFrame
+    weights_comparison: pd.DataFrame
     replicates: pa.Table
     balancing: dict[str, Any]
 
@@ -38,12 +41,16 @@ def validation_samples(
     folder: str | Path, columns: Sequence[Column], needs: Mapping[str, Collection[str]]
 ) -> list[PairedSamples]:
     """Read ``<folder>/<run>/val/<task>.parquet`` of every run and the columns it is needed in, aligned by sample."""
-    samples = []
-    for name, column in zip(column_names(columns), columns, strict=True):
-        runs = [run for run, needed in needs.items() if name in needed]
-        files = {run: Path(folder) / run / "val" / f"{column.task}.parquet" for run in runs}
-        samples.append(paired_samples(name, {run: _of_metric(file, column.metric) for run, file in files.items()}))
-    return samples
+    return [
+        scored_samples(name, folder, "val", column, [run for run, needed in needs.items() if name in needed])
+        for name, column in zip(column_names(columns), columns, strict=True)
+    ]
+
+
+def scored_samples(name: str, folder: str | Path, split: str, column: Column, runs: Sequence[str]) -> PairedSamples:
+    """Read what ``runs`` scored on a split in one column, called ``name``, aligned by sample."""
+    files = {run: Path(folder) / run / split / f"{column.task}.parquet" for run in runs}
+    return paired_samples(name, {run: _of_metric(file, column.metric) for run, file in files.items()})
 
 
 def _of_metric(file: Path, metric: str) -> pd.DataFrame:
@@ -86,12 +93,15 @@ def measure_weights(
     errors = gap_standard_errors(samples, columns, groups, settings)
     point = balance(matrix, columns, groups, settings, errors)
     drawn = replicate(point, samples, replicates, seed)
+    if settings.estimator == "shrunk":
+        point, drawn = shrunk(point, drawn, seed)
     bounds = intervals(point, drawn)
     return WeightTables(
         contributions=point.C.rename_axis("from").reset_index(),
         contributions_intervals=bounds.contributions,
         difficulty=_difficulty(point, bounds),
         weights=_weights(point, bounds, groups, fixed),
+        weights_comparison=weights_comparison(point, drawn),
         replicates=replicates_table(point, drawn),
         balancing={
             **asdict(settings),

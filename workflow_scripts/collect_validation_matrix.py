@@ -7,7 +7,7 @@ from visatb.command_line import add_validation, groups, named_value
 from visatb.errors import friendly_exit
 from visatb.evaluation.scores import tidy_scores
 from visatb.files import write_table
-from visatb.validation_matrix import column_names
+from visatb.validation_matrix import column_names, repetitions
 from visatb.weights import validation_matrix, validation_samples
 
 
@@ -17,16 +17,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_validation(parser)
     parser.add_argument("--run", type=named_value, nargs="+", required=True, metavar="RUN=TASK,TASK", help="its tasks")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of mini and of each plus run")
     parser.add_argument("--matrix", required=True, help="validation_matrix.tsv")
     parser.add_argument("--tidy", required=True, help="validation_scores.tsv")
     args = parser.parse_args()
     tasks, names = groups(args.run), column_names(args.column)
     task_of = {name: column.task for name, column in zip(names, args.column, strict=True)}
     needs = {run: [name for name in names if task_of[name] in own] for run, own in tasks.items()}
-    matrix = validation_matrix(validation_samples(args.scores, args.column, needs), list(needs))
+    again = {run: repetitions(run, args.seeds) for run in needs}
+    trained = {name: needs[run] for run, names_of_run in again.items() for name in names_of_run}
+    matrix = validation_matrix(validation_samples(args.scores, args.column, trained), list(needs), args.seeds)
     write_table(args.matrix, matrix.rename_axis("run").reset_index())
     folder = Path(args.scores)
-    files = ((run, "val", task, folder / run / "val" / f"{task}.parquet") for run, own in tasks.items() for task in own)
+    scored = [(name, task) for run, own in tasks.items() for name in again[run] for task in own]
+    files = ((run, "val", task, folder / run / "val" / f"{task}.parquet") for run, task in scored)
     write_table(args.tidy, tidy_scores(files))
 
 

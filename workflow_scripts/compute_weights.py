@@ -5,10 +5,10 @@ import argparse
 from visatb.command_line import add_balancing, balance_settings, groups, named_number
 from visatb.errors import friendly_exit
 from visatb.files import write_json, write_parquet, write_table
-from visatb.validation_matrix import needed_scores
+from visatb.validation_matrix import scored_runs
 from visatb.weights import measure_weights, validation_samples
 
-TABLES = ("contributions", "contributions_intervals", "difficulty", "weights")
+TABLES = ("contributions", "contributions_intervals", "difficulty", "weights", "weights_comparison")
 
 
 @friendly_exit
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--balancing", required=True, metavar="FILE", help="the settings that were used, JSON")
     args = parser.parse_args()
     settings, members = balance_settings(args), groups(args.group)
-    samples = validation_samples(args.scores, args.column, needed_scores(args.column, members, settings))
+    samples = validation_samples(args.scores, args.column, scored_runs(args.column, members, settings))
     tables = measure_weights(samples, args.column, members, settings, dict(args.fixed), args.bootstrap, args.seed)
     for table in TABLES:
         write_table(getattr(args, f"{table}_table"), getattr(tables, table))

@@ -123,6 +123,18 @@ def read_intervals(path: str | Path) -> pd.DataFrame:
     return read_columns(path, ["from", "to"], ["value", "low", "high"])
 
 
+def read_comparison(path: str | Path) -> pd.DataFrame:
+    """Read `weights_comparison.tsv`: ``group``, ``other``, ``difference``, ``low``, ``high``, ``told_apart``."""
+    return read_columns(path, ["group", "other", "told_apart"], ["difference", "low", "high"])
+
+
+def read_overall_intervals(path: str | Path) -> pd.DataFrame | None:
+    """Read `benchmark_intervals.tsv`; None where it has no rows, for want of a baseline."""
+    if read_table(path).empty:
+        return None
+    return read_columns(path, ["method", "other", "quantity"], ["value", "low", "high"])
+
+
 def read_margins(path: str | Path, groups: Iterable[str]) -> pd.DataFrame:
     """Read C_out and C_in of ``groups`` from `weights.tsv`, indexed by group: the tasks of a group share them."""
     weights = read_weights(path).drop_duplicates("group").set_index("group")

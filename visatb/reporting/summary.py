@@ -8,6 +8,7 @@ import pandas as pd
 
 from visatb.errors import bullet_list
 from visatb.evaluation.metric_names import JUDGED_METRICS
+from visatb.reporting.certainty import ill_posed_sentence, overall_lines, pairs_sentence
 from visatb.reporting.tables import OVERALL_LABELS, benchmark_text, format_numbers, text_table
 
 DESCRIPTIONS = {
@@ -16,6 +17,8 @@ DESCRIPTIONS = {
     "validation_matrix.tsv": "scores of the preparation runs (V)",
     "contributions.tsv": "contribution of each task to each other (C)",
     "contributions_intervals.tsv": "95 % intervals of C",
+    "weights_comparison.tsv": "which weights can be told from 1 and from each other",
+    "benchmark_intervals.tsv": "95 % intervals of dI, dE and their differences",
     "difficulty.tsv": "difficulty of each task (D)",
     "weights.tsv": "the weights and what they are made of",
     "benchmark.tsv": "methods x tasks",
@@ -39,19 +42,27 @@ def summary_text(
     see: Iterable[str] = (),
     balancing: Mapping[str, Any] | None = None,
     variants: pd.DataFrame | None = None,
+    comparison: pd.DataFrame | None = None,
+    intervals: pd.DataFrame | None = None,
 ) -> str:
     """Return the summary of an experiment.
 
     ``weights``, ``benchmark``, ``scores``: the tables of the same names under results/; an experiment that
     trains no final model has no benchmark. ``see``: paths that the reader is sent to. ``balancing``: the settings
     that were used (balancing.json). ``variants``: the weights of each variant, by task.
+    ``comparison``, ``intervals``: the tables weights_comparison and benchmark_intervals.
     """
-    used = f"Temperature {balancing['temperature']:g}, {balancing['temperature_chosen']}.\n" if balancing else ""
-    parts = [_section("Task weights", f"{weights_text(weights)}\n\n{used}{_told_from_one(weights)}")]
+    sentences = [f"Temperature {balancing['temperature']:g}, {balancing['temperature_chosen']}."] if balancing else []
+    sentences.append(_told_from_one(weights))
+    sentences += [pairs_sentence(comparison)] if comparison is not None else []
+    sentences += [ill_posed_sentence(balancing)] if balancing else []
+    parts = [_section("Task weights", "\n".join([f"{weights_text(weights)}\n", *sentences]))]
     if variants is not None and len(variants.columns):
         parts.append(_section("Weights of the variants", variants_text(variants)))
     if benchmark is not None:
-        parts.append(_section("Scores on the test splits", _benchmark_section(benchmark)))
+        told = overall_lines(intervals) if intervals is not None else []
+        parts.append(_section("Scores on the test splits", "
+".join([_benchmark_section(benchmark), *told])))
     warnings = [*(balancing or {}).get("notes", []), *warning_lines(weights, scores), *_useless_baselines(benchmark)]
     parts.append(_section("Warnings", bullet_list(warnings) if warnings else "none"))
     if judges := judge_lines(scores):

@@ -24,7 +24,8 @@ def learning_curves(scores: pd.DataFrame, amounts: pd.DataFrame) -> pd.DataFrame
             run that is not in it is the model that trainings start from: no samples.
 
     The curve `JOINT` leads from the run on all mini subsets to that with the task's large one; runs with another task's
-    large subset belong to no curve. The curve `ALONE` is of runs on the task by itself, from the untrained model on.
+    large subset belong to no curve. Repetitions of a run with other seeds make one point, their mean. The
+    curve `ALONE` is of runs on the task by itself, from the untrained model on.
     """
     mixtures = {str(run): rows.set_index("task") for run, rows in amounts.groupby("run", sort=False)}
     points = []
@@ -33,7 +34,9 @@ def learning_curves(scores: pd.DataFrame, amounts: pd.DataFrame) -> pd.DataFrame
         if found:
             points.append((row.task, row.metric, *found, row.value, row.stderr))
     columns = ["task", "metric", "series", "samples", "value", "stderr"]
-    return pd.DataFrame(points, columns=columns).sort_values("samples", kind="stable", ignore_index=True)
+    points_of_runs = pd.DataFrame(points, columns=columns)
+    means = points_of_runs.groupby(columns[:4], sort=False, as_index=False).mean()
+    return means.sort_values("samples", kind="stable", ignore_index=True)
 
 
 def _place(mixture: pd.DataFrame | None, task: str) -> tuple[str, int] | None:

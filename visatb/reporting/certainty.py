@@ -1,0 +1,54 @@
+"""Plain sentences on how sure an experiment's numbers are: weights, ill-posed columns, dI and dE."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+PAIRS_NAMED = 10
+"""So many pairs of weights are named; of more, the table is the place."""
+
+SIGNS = {"dI": "ΔI%", "dE": "ΔE%"}
+
+
+def pairs_sentence(comparison: pd.DataFrame) -> str:
+    """Return which weights cannot be told from each other, from `weights_comparison.tsv`."""
+    pairs = comparison[comparison["other"] != "1"]
+    alike = pairs[pairs["told_apart"] != "yes"]
+    if alike.empty:
+        return "All weights can be told from each other."
+    count = f"{len(alike)} of {len(pairs)} pairs of weights cannot be told from each other"
+    if len(alike) > PAIRS_NAMED:
+        return f"{count}: see weights_comparison.tsv."
+    names = [f"{one} and {other}" for one, other in zip(alike["group"], alike["other"], strict=True)]
+    return f"{count}: {', '.join(names)}."
+
+
+def ill_posed_sentence(balancing: Mapping[str, Any]) -> str:
+    """Return which columns of the validation matrix are ill-posed, from `balancing.json`."""
+    columns = [str(one).partition(": ")[0] for one in balancing.get("unlearned", [])]
+    if not columns:
+        return "No column is ill-posed: every gap is above 2 of its standard errors."
+    return (
+        f"Ill-posed columns, whose gap is within 2 standard errors or means nothing: {', '.join(columns)} (see below)."
+    )
+
+
+def overall_lines(intervals: pd.DataFrame) -> list[str]:
+    """Return a line a method with the intervals of dI and dE, then of the differences that can be told from 0."""
+    lines = []
+    for method, rows in intervals[intervals["other"] == ""].groupby("method", sort=False):
+        found = [f"{SIGNS[str(row.quantity)]} {_interval(row)}" for row in rows.itertuples()]
+        lines.append(f"  {method}: {', '.join(found)}")
+    differences = intervals[(intervals["other"] != "") & (intervals["quantity"] == "dI")]
+    told = differences[(differences["low"] > 0) | (differences["high"] < 0)]
+    lines += [f"  {row.method} less {row.other}: {SIGNS['dI']} {_interval(row)}" for row in told.itertuples()]
+    if len(told) < len(differences):
+        lines.append(
+            f"  {len(differences) - len(told)} of {len(differences)} pairs of methods cannot be told apart by {SIGNS['dI']}"
+        )
+    return ["95 % intervals (chance in the test samples alone):", *lines] if lines else []
+
+
+def _interval(row: Any) -> str:
+    return f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})"
