@@ -3,8 +3,8 @@
 python benchmarks/coverage.py --experiments 1000 --output benchmarks/results/coverage.json
 
 Each experiment has true scores of its own, drawn at random, and answers drawn from them (simulated_experiments.py). The
-workflow's own code makes scores, weights and intervals of them. Counted is which share of the intervals holds its truth:
-of V, C and D in the columns that were used, of C_out, C_in and lambda of every group, of dI and dE of every method. The
+workflow's own code makes scores, weights and intervals of them. Counted is which share of the intervals holds it: of V, C and D in the columns that were used, of
+C_out, C_in and lambda of every group, of dI and dE of every method. The
 truth is computed from the true scores with the temperature and the list of ill-posed columns that the experiment has.
 """
 
@@ -137,8 +137,8 @@ def main() -> None:
     parser.add_argument("--replicates", type=int, default=1000, help="draws of the bootstrap in each experiment")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
-    results = {name: covered(shape, args.experiments, args.replicates) for name, shape in SHAPES.items()}
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+    results = {name: covered(shape, args.experiments, args.replicates) for name, shape in SHAPES.items()}
     head = {"machine": f"{platform.machine()}, 1 core", "experiments": args.experiments, "replicates": args.replicates}
     document = {**head, "shapes": results, "commit": commit.stdout.strip()}
     args.output.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

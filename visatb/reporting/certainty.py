@@ -44,9 +44,8 @@ def overall_lines(intervals: pd.DataFrame) -> list[str]:
     told = differences[(differences["low"] > 0) | (differences["high"] < 0)]
     lines += [f"  {row.method} less {row.other}: {SIGNS['dI']} {_interval(row)}" for row in told.itertuples()]
     if len(told) < len(differences):
-        lines.append(
-            f"  {len(differences) - len(told)} of {len(differences)} pairs of methods cannot be told apart by {SIGNS['dI']}"
-        )
+        count = f"{len(differences) - len(told)} of {len(differences)} pairs of methods"
+        lines.append(f"  {count} cannot be told apart by {SIGNS['dI']}")
     return ["95 % intervals (chance in the test samples alone):", *lines] if lines else []
 
 
