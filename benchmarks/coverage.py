@@ -3,9 +3,9 @@
 python benchmarks/coverage.py --experiments 1000 --output benchmarks/results/coverage.json
 
 Each experiment has true scores of its own, drawn at random, and answers drawn from them (simulated_experiments.py). The
-workflow's own code makes scores, weights and intervals of them. Counted is which share of the intervals holds it: of V, C and D in the columns that were used, of
-C_out, C_in and lambda of every group, of dI and dE of every method. The
-truth is computed from the true scores with the temperature and the list of ill-posed columns that the experiment has.
+workflow's own code makes scores, weights and intervals of them. Counted is which share of the intervals holds the
+truth: of V, C and D in the columns that were used, of C_out, C_in and lambda of every group, of dI and dE of every
+method. The truth follows from the true scores with the temperature and the ill-posed columns of the experiment.
 """
 
 import argparse

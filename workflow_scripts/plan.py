@@ -30,8 +30,9 @@ def main() -> None:
     write_table(arguments.output, table)
     rates = experiment.config.sampling
     say(f"\nThe plan of the experiment '{experiment.name}':\n")
-    form = experiment.config.balancing.form
-    say(plan_text(table, rates.large, rates.mini, len(experiment.groups), form, idle_methods(experiment, table)))
+    balancing, idle = experiment.config.balancing, idle_methods(experiment, table)
+    groups = len(experiment.groups)
+    say(plan_text(table, rates.large, rates.mini, groups, balancing.form, idle, balancing.seeds))
 
 
 if __name__ == "__main__":

@@ -29,9 +29,7 @@ def ill_posed_sentence(balancing: Mapping[str, Any]) -> str:
     columns = [str(one).partition(": ")[0] for one in balancing.get("unlearned", [])]
     if not columns:
         return "No column is ill-posed: every gap is above 2 of its standard errors."
-    return (
-        f"Ill-posed columns, whose gap is within 2 standard errors or means nothing: {', '.join(columns)} (see below)."
-    )
+    return f"Ill-posed columns (a gap within 2 standard errors, or none): {', '.join(columns)}; see the warnings."
 
 
 def overall_lines(intervals: pd.DataFrame) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
+from visatb.equations import Booleans
 from visatb.errors import VisatbError, bullet_list
 from visatb.reporting.runs import FINAL, PREPARATION, SINGLE, stage
 from visatb.reporting.tables import text_table
@@ -37,17 +38,19 @@ def plan_text(
     groups: int,
     form: Form = "paired",
     idle_methods: Sequence[str] = (),
+    seeds: int = 1,
 ) -> str:
     """Return the plan as aligned text with totals, the cost of the preparation and warnings.
 
     ``plan``: a row per run with ``run``, ``kind``, ``samples`` (of one epoch), ``steps`` and ``evaluations``, and any
     columns of text beside them. ``rate_large``, ``rate_mini``: R_large and R_mini. ``groups``: N.
     ``form``: of the balancing. ``idle_methods``: lines on methods whose weights would never move.
+    ``seeds``: trainings of ``mini`` and of each ``plus-`` run.
     """
     missing = [column for column in ("run", "kind", *_COUNTS) if column not in plan.columns]
     if missing:
         raise VisatbError(f"the plan has no column {', '.join(missing)}; it has {', '.join(plan.columns)}")
-    parts = [plan_table(plan), cost_text(plan, rate_large, rate_mini, groups, form)]
+    parts = [plan_table(plan), cost_text(plan, rate_large, rate_mini, groups, form, seeds)]
     warnings = plan_warnings(plan, rate_large, rate_mini)
     if warnings:
         parts.append(
@@ -91,10 +94,18 @@ def preparation_cost(plan: pd.DataFrame, form: Form = "paired") -> float | None:
     return float(plan.loc[stages.isin(measured), "samples"].sum() / final.max())
 
 
-def cost_text(plan: pd.DataFrame, rate_large: float, rate_mini: float, groups: int, form: Form = "paired") -> str:
-    """Return what the preparation costs beside R_large + N R_mini (section 3.2), or 1 + R_mini in the simple form."""
+def cost_text(
+    plan: pd.DataFrame, rate_large: float, rate_mini: float, groups: int, form: Form = "paired", seeds: int = 1
+) -> str:
+    """Return what the preparation costs beside R_large + N R_mini (section 3.2), or 1 + R_mini in the simple form.
+
+    With ``seeds`` trainings of every run, the former is as many times as large.
+    """
+    again = f"{seeds} x " if seeds > 1 else ""
+    terms = ("(R_large + N x R_mini)", f"({rate_large:g} + {groups} x {rate_mini:g})")
+    symbols, numbers = (again + term if again else term[1:-1] for term in terms)
     formula = (
-        f"R_large + N x R_mini = {rate_large:g} + {groups} x {rate_mini:g} = {rate_large + groups * rate_mini:.2f}"
+        f"{symbols} = {numbers} = {seeds * (rate_large + groups * rate_mini):.2f}"
         if form == "paired"
         else f"1 + R_mini = {1 + rate_mini:.2f}"
     )
@@ -113,11 +124,17 @@ def subset_sizes(plan: pd.DataFrame, rate_large: float, rate_mini: float) -> dic
     if "mini" not in runs.index or rate_large <= rate_mini:
         return {}
     sizes = {}
-    for run in runs.index[runs.index.str.startswith("plus-")]:
+    for run in runs.index[runs.index.str.startswith("plus-") & ~_repetitions(runs.index)]:
         samples, steps = runs.loc[run, "samples"], runs.loc[run, "steps"]
         large = (samples - runs.loc["mini", "samples"]) * rate_large / (rate_large - rate_mini)
         sizes[run.removeprefix("plus-")] = SubsetSizes(large, steps * large / samples, large * rate_mini / rate_large)
     return sizes
+
+
+def _repetitions(runs: pd.Index) -> Booleans:
+    """Return which of the runs are another run of the plan, trained again with another seed."""
+    originals = runs.str.replace(r"-seed\d+$", "", regex=True)
+    return (originals != runs) & originals.isin(runs)
 
 
 def plan_warnings(plan: pd.DataFrame, rate_large: float, rate_mini: float) -> list[str]:
