@@ -5,6 +5,7 @@ rule predict:
     input:
         model=model_to_ask,
         records=records_to_answer,
+        sizes=evaluation_sizes,
     output:
         [f"<results>/predictions/{{run}}/{{split}}/{task}.parquet" for task in EXPERIMENT.tasks],
     log:
@@ -30,8 +31,9 @@ rule predict:
         output=subpath(output[0], parent=True),
         model=lambda w, input: str(input.model) or BASE,
         folder=lambda w: EXPERIMENT.folder / "runs" / w.run,
+        sizes=lambda w, input: f"--sizes {shlex.quote(input.sizes)}" if input.get("sizes") else "",
     shell:
-        "VISATB_PROGRESS_FD=3 $MODEL_PYTHON $SCRIPTS/predict.py {params.options} --threads {threads}"
+        "VISATB_PROGRESS_FD=3 $MODEL_PYTHON $SCRIPTS/predict.py {params.options} {params.sizes} --threads {threads}"
         " --model {params.model:q} --records {params.records:q} --output {params.output:q}"
         " --shards {params.folder:q}/answers 3>&2 > {log:q} 2>&1"
 

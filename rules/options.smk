@@ -125,7 +125,18 @@ def prediction_options(wildcards):
         precision=EXPERIMENT.config.training.precision,
         attention=EXPERIMENT.model.attention,
         gpus=wanted.gpus,
+        order_seed=EXPERIMENT.config.seed if settings.precision and wildcards.split == "val" else None,
     )
+
+
+def pilot_options(wildcards):
+    return f"{prediction_options(wildcards)} --first {EXPERIMENT.config.evaluation.pilot}"
+
+
+def evaluation_sizes(wildcards):
+    """The planned number of samples to answer, where it is planned: of the split that weights follow from."""
+    planned = EXPERIMENT.config.evaluation.precision and wildcards.split == "val"
+    return "<results>/evaluation_sizes.tsv" if planned else []
 
 
 def records_to_answer(wildcards):

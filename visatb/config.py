@@ -147,6 +147,14 @@ class EvaluationConfig(Section):
 
     batch_size: PositiveInt = Field(16, description="samples that are answered at a time")
     shard_size: PositiveInt = Field(256, description="samples after which predictions are saved, to resume from")
+    precision: PositiveFloat | None = Field(
+        None,
+        description="largest half-width of a 95 % interval of a weight that is wanted, e.g. 0.05; only so many `val` "
+        "samples are answered as it takes; left out, all are",
+    )
+    pilot: PositiveInt = Field(
+        512, description="`val` samples of each task that are answered first, to plan for `precision`"
+    )
     judge: JudgeConfig | None = Field(None, description="who grades the answers of tasks with the metric `judge`")
 
 

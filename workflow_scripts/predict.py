@@ -7,6 +7,7 @@ from pathlib import Path
 from visatb.command_line import named_number
 from visatb.devices import computes_on_cpu
 from visatb.errors import friendly_exit
+from visatb.files import read_table
 
 
 def arguments() -> argparse.Namespace:
@@ -17,6 +18,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--records", required=True, metavar="FOLDER", help="holds <task>/<split>.parquet")
     parser.add_argument("--split", required=True)
     parser.add_argument("--max-new-tokens", type=named_number, nargs="+", required=True, metavar="TASK=TOKENS")
+    parser.add_argument("--order-seed", type=int, help="answer in a random order; left out, as records come")
+    parser.add_argument("--first", type=int, help="answer so many samples of each task; left out, all")
+    parser.add_argument("--sizes", help="evaluation_sizes.tsv: how many samples of each task to answer")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="<task>.parquet are written there")
     parser.add_argument("--shards", required=True, metavar="FOLDER", help="answers so far, to go on from")
     parser.add_argument("--batch-size", type=int, required=True)
@@ -43,8 +47,16 @@ def main() -> None:
     claim_gpus(args.gpus, args.run)
 
     records, output = Path(args.records), Path(args.output)
+    sizes = read_table(args.sizes).set_index("task")["samples"].to_dict() if args.sizes else {}
     questions = [
-        Questions(task, records / task / f"{args.split}.parquet", int(tokens)) for task, tokens in args.max_new_tokens
+        Questions(
+            task,
+            records / task / f"{args.split}.parquet",
+            int(tokens),
+            args.order_seed,
+            int(sizes[task]) if args.sizes else args.first,
+        )
+        for task, tokens in args.max_new_tokens
     ]
     predict(
         args.run,

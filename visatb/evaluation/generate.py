@@ -12,6 +12,7 @@ import torch
 from transformers import GenerationConfig, PreTrainedModel, ProcessorMixin
 
 from visatb.errors import VisatbError
+from visatb.evaluation.order import answering_order
 from visatb.files import read_parquet, write_parquet
 from visatb.locking import alone_in
 from visatb.progress import Progress, say
@@ -53,11 +54,28 @@ class Generation:
 
 @dataclass(frozen=True)
 class Questions:
-    """The samples of one task: its records file and the longest answer to generate, in tokens."""
+    """The samples of one task.
+
+    Attributes:
+        task: its name.
+        records: its records file.
+        max_new_tokens: the longest answer to generate, in tokens.
+        order_seed: of the random order in which samples are answered (`visatb.evaluation.order`); None: as they come.
+        first: so many samples of this order are answered; None: all.
+    """
 
     task: str
     records: str | Path
     max_new_tokens: int
+    order_seed: int | None = None
+    first: int | None = None
+
+    def read(self) -> pa.Table:
+        """Return the records to answer, in the order in which they are."""
+        records = read_parquet(self.records)
+        if self.order_seed is not None:
+            records = records.take(answering_order(records["image"].to_pylist(), self.task, self.order_seed))
+        return records.slice(0, self.first)
 
 
 def predict(
@@ -80,7 +98,7 @@ def predict(
     digest = folder_digest(model_folder) if Path(model_folder).is_dir() else str(model_folder)
     answering = _Answering(model_folder, generation)
     for task in questions:
-        records = read_parquet(task.records)
+        records = task.read()
         folder = Path(shard_folder) / task.task / Path(task.records).stem / _shard_key(digest, task, generation)
         with alone_in(folder.parent, run):
             answers = _answered(run, task, records, folder, answering, generation)
@@ -130,6 +148,8 @@ def _shard_key(model_digest: str, task: Questions, generation: Generation) -> st
         "precision": generation.precision,
         "shard_size": generation.shard_size,
     }
+    if task.order_seed is not None:
+        settings["order_seed"] = task.order_seed
     return fingerprint(settings)
 
 

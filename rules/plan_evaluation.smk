@@ -1,0 +1,91 @@
+# Where a precision is asked for: a pilot of every run that measures, and how many samples all of them answer then.
+
+if EXPERIMENT.config.evaluation.precision:
+
+    use rule predict as predict_pilot with:
+        input:
+            model=model_to_ask,
+            records=records_to_answer,
+        output:
+            [f"<results>/pilot/predictions/{{run}}/{{split}}/{task}.parquet" for task in EXPERIMENT.tasks],
+        log:
+            "<results>/logs/predict_pilot/{run}.{split}.log",
+        benchmark:
+            "<results>/benchmarks/predict_pilot/{run}.{split}.tsv"
+        params:
+            options=pilot_options,
+            records=EXPERIMENT.folder / "records",
+            output=subpath(output[0], parent=True),
+            model=lambda w, input: str(input.model) or BASE,
+            folder=lambda w: EXPERIMENT.folder / "runs" / w.run,
+            sizes="",
+
+    use rule predict_pilot as predict_pilot_alone with:
+        output:
+            "<results>/pilot/predictions/{run}/{split}/{task}.parquet",
+        log:
+            "<results>/logs/predict_pilot/{run}.{split}.{task}.log",
+        benchmark:
+            "<results>/benchmarks/predict_pilot/{run}.{split}.{task}.tsv"
+        wildcard_constraints:
+            run=answering(all_tasks=False),
+
+    if EXPERIMENT.judged_tasks:
+
+        use rule judge as judge_pilot with:
+            input:
+                predictions="<results>/pilot/predictions/{run}/{split}/{task}.parquet",
+                prompt=JUDGE.prompt,
+                context=lambda w: EXPERIMENT.judge_context(w.task),
+            output:
+                "<results>/pilot/verdicts/{run}/{split}/{task}.parquet",
+            log:
+                "<results>/logs/judge_pilot/{run}.{split}.{task}.log",
+            benchmark:
+                "<results>/benchmarks/judge_pilot/{run}.{split}.{task}.tsv"
+
+    use rule score as score_pilot with:
+        input:
+            predictions="<results>/pilot/predictions/{run}/{split}/{task}.parquet",
+            verdicts=lambda w: (
+                "<results>/pilot/verdicts/{run}/{split}/{task}.parquet" if w.task in EXPERIMENT.judged_tasks else []
+            ),
+        output:
+            "<results>/pilot/scores/{run}/{split}/{task}.parquet",
+        log:
+            "<results>/logs/score_pilot/{run}.{split}.{task}.log",
+        benchmark:
+            "<results>/benchmarks/score_pilot/{run}.{split}.{task}.tsv"
+
+    rule plan_evaluation:
+        input:
+            scores=[
+                f"<results>/pilot/scores/{run}/{split}/{task}.parquet"
+                for run, split, task in EXPERIMENT.measured_by("visatb")
+            ],
+            records=[f"<results>/records/{task}/val.parquet" for task in EXPERIMENT.tasks],
+        output:
+            "<results>/evaluation_sizes.tsv",
+        log:
+            "<results>/logs/plan_evaluation.log",
+        benchmark:
+            "<results>/benchmarks/plan_evaluation.tsv"
+        priority: 50
+        conda:
+            "../envs/evaluate.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=30,
+        params:
+            scores=EXPERIMENT.folder / "pilot" / "scores",
+            records=pairs({task: EXPERIMENT.folder / "records" / task / "val.parquet" for task in EXPERIMENT.tasks}),
+            options=options(
+                column=COLUMNS,
+                group=GROUPS,
+                **vars(EXPERIMENT.balance_settings("visatb")),
+                precision=EXPERIMENT.config.evaluation.precision,
+                round_to=EXPERIMENT.config.evaluation.shard_size,
+            ),
+        shell:
+            "python $SCRIPTS/plan_evaluation.py --scores {params.scores:q} --records {params.records:q} {params.options}"
+            " --output {output:q} > {log:q} 2>&1"
