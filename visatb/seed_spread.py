@@ -20,51 +20,53 @@ STREAM = 1
 
 def seed_variances(samples: Sequence[PairedSamples], names: Names) -> Floats:
     """Return [K] each column's variance between seeds, in the square of the score's unit; 0 without repetitions."""
-    found = by_column(samples, names.scored)
-    return np.array([_variance(found[column], names) for column in names.columns])
+    between, noise = _between_and_noise(samples, names)
+    return np.maximum(0.0, between - noise)
 
 
 def seed_deviations(samples: Sequence[PairedSamples], names: Names, replicates: int, seed: int) -> Floats:
     """Return [B, R, K] by how much other seeds would have moved the scores of R runs, in as many replicates.
 
-    Deviations of single repetitions are drawn with replacement from all repetitions of all runs, those of all columns
-    together, and averaged over a run's repetitions. They have the variance of `seed_variances`, times df / chi-squared
-    with the df degrees of freedom that the variance is estimated with: as in Student's t.
+    They are normal, correlated between columns as the repetitions' scores are, and shrink with the root of a run's
+    repetitions. What is known of the variance between repetitions from df degrees of freedom is drawn as in Student's
+    t, times df / chi-squared, before the chance in samples is taken off.
     """
-    repeated = [run for run, again in names.repetitions.items() if len(again) > 1]
+    repeated = _repeated(names)
     if not repeated:
         return np.zeros((replicates, len(names.runs), len(names.columns)))
-    pool = _deviations(samples, names, repeated)
-    generator = np.random.default_rng([seed, STREAM])
-    freedom = sum(len(names.repetitions[run]) - 1 for run in repeated)
-    scale = np.sqrt(freedom / generator.chisquare(freedom, (replicates, len(names.columns))))
-    drawn = [
-        pool[generator.integers(len(pool), size=(replicates, len(names.repetitions[run])))].mean(axis=1) * scale
-        if run != "base"
-        else np.zeros((replicates, len(names.columns)))
-        for run in names.runs
-    ]
-    return np.stack(drawn, axis=1)
-
-
-def _deviations(samples: Sequence[PairedSamples], names: Names, repeated: Sequence[str]) -> Floats:
-    """Return [P, K] the repetitions' deviations from their run's mean, scaled to the variance between seeds."""
+    between, noise = _between_and_noise(samples, names)
     found = by_column(samples, names.scored)
-    columns = [_centred(found[column].scores(), found[column], names, repeated) for column in names.columns]
-    deviations = np.stack(columns, axis=1)
-    square = (deviations**2).mean(axis=0)
-    return deviations * np.sqrt(seed_variances(samples, names) / np.where(square > 0, square, 1.0))
+    pool = np.stack([_centred(found[name].scores(), found[name], names, repeated) for name in names.columns], axis=1)
+    pool /= np.sqrt(np.where(between > 0, (pool**2).sum(axis=0), 1.0))
+    generator, freedom = np.random.default_rng([seed, STREAM]), _freedom(names)
+    drawn = between * freedom / generator.chisquare(freedom, (replicates, len(names.columns)))
+    scale = np.sqrt(np.maximum(0.0, drawn - noise))
+    deviations = np.zeros((replicates, len(names.runs), len(names.columns)))
+    for row, run in enumerate(names.runs):
+        if run != "base":
+            weights = generator.normal(size=(replicates, len(pool))) / np.sqrt(len(names.repetitions[run]))
+            deviations[:, row] = weights @ pool * scale
+    return deviations
 
 
-def _variance(samples: PairedSamples, names: Names) -> float:
-    repeated = [run for run, again in names.repetitions.items() if len(again) > 1]
-    if not repeated:
-        return 0.0
-    freedom = sum(len(names.repetitions[run]) - 1 for run in repeated)
-    _, numerators, denominators = samples.image_sums()
-    noise = spread(_centred(influences(numerators, denominators), samples, names, repeated)) ** 2
-    between = _centred(samples.scores(), samples, names, repeated) ** 2
-    return max(0.0, float(between.sum() - noise.sum()) / freedom)
+def _between_and_noise(samples: Sequence[PairedSamples], names: Names) -> tuple[Floats, Floats]:
+    """Return the variance between repetitions [K], and the part of it that is chance in the samples."""
+    found, repeated = by_column(samples, names.scored), _repeated(names)
+    between, noise = np.zeros(len(names.columns)), np.zeros(len(names.columns))
+    for place, one in enumerate(found[column] for column in names.columns) if repeated else ():
+        _, numerators, denominators = one.image_sums()
+        chance = spread(_centred(influences(numerators, denominators), one, names, repeated))
+        between[place] = (_centred(one.scores(), one, names, repeated) ** 2).sum() / _freedom(names)
+        noise[place] = (chance**2).sum() / _freedom(names)
+    return between, noise
+
+
+def _repeated(names: Names) -> list[str]:
+    return [run for run, again in names.repetitions.items() if len(again) > 1]
+
+
+def _freedom(names: Names) -> int:
+    return sum(len(again) - 1 for again in names.repetitions.values())
 
 
 def _centred(values: Floats, samples: PairedSamples, names: Names, repeated: Sequence[str]) -> Floats:
