@@ -70,7 +70,7 @@ def test_matrix_and_weights(folder: Path, monkeypatch: pytest.MonkeyPatch):
     V = read_table("V.tsv").set_index("run")
     assert V.loc["mini"].tolist() == pytest.approx([30, 60]), "the matrix holds scores as their metrics give them"
     assert V.loc["plus-b"].tolist() == pytest.approx([36, 20])
-    names = ("contributions", "contributions_intervals", "difficulty", "weights")
+    names = ("contributions", "contributions_intervals", "difficulty", "weights", "weights_comparison")
     tables = [word for name in names for word in (f"--{name}-table", f"{name}.tsv")]
     more = ["--temperature", "1", "--bootstrap", "50", "--balancing", "b.json", "--replicates", "r.parquet"]
     run("compute_weights", *scores, "--group", "a=a", "b=b", *tables, *more, monkeypatch=monkeypatch)

@@ -160,6 +160,24 @@ def test_each_sample_is_answered_once_over_an_interruption(
     assert third == []
 
 
+def test_a_pilots_answers_serve_again_and_all_runs_answer_the_same_first_samples(
+    llava: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, path = records(tmp_path / "val.parquet", range(12)), tmp_path / "val.parquet"
+    asked = counting(monkeypatch)
+    how = replace(HERE, shard_size=4)
+    found = {}
+    for first in (4, 8, None):
+        question = Questions("vqa", path, 3, order_seed=5, first=first)
+        predict("run", llava, [question], {"vqa": tmp_path / "answers.parquet"}, how, tmp_path / "shards")
+        found[first] = pq.read_table(tmp_path / "answers.parquet")["id"].to_pylist()
+    assert found[4] == found[None][:4]
+    assert found[8] == found[None][:8]
+    assert sorted(found[None]) == sorted(row["id"] for row in rows)
+    assert found[None] != [row["id"] for row in rows]
+    assert len(asked) == len(rows), "no sample is answered twice"
+
+
 def test_answers_of_something_else_are_not_used_again(
     llava: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,11 @@ def pairs_sentence(comparison: pd.DataFrame) -> str:
     return f"{count}: {', '.join(names)}."
 
 
+def half_width_sentence(balancing: Mapping[str, Any]) -> str:
+    """Return how wide the widest interval of a weight is, from `balancing.json`."""
+    return f"The widest interval of a weight reaches {balancing['largest_half_width']:.2f} to either side."
+
+
 def ill_posed_sentence(balancing: Mapping[str, Any]) -> str:
     """Return which columns of the validation matrix are ill-posed, from `balancing.json`."""
     columns = [str(one).partition(": ")[0] for one in balancing.get("unlearned", [])]

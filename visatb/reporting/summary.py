@@ -8,7 +8,7 @@ import pandas as pd
 
 from visatb.errors import bullet_list
 from visatb.evaluation.metric_names import JUDGED_METRICS
-from visatb.reporting.certainty import ill_posed_sentence, overall_lines, pairs_sentence
+from visatb.reporting.certainty import half_width_sentence, ill_posed_sentence, overall_lines, pairs_sentence
 from visatb.reporting.tables import OVERALL_LABELS, benchmark_text, format_numbers, text_table
 
 DESCRIPTIONS = {
@@ -55,6 +55,7 @@ def summary_text(
     sentences = [f"Temperature {balancing['temperature']:g}, {balancing['temperature_chosen']}."] if balancing else []
     sentences.append(_told_from_one(weights))
     sentences += [pairs_sentence(comparison)] if comparison is not None else []
+    sentences += [half_width_sentence(balancing)] if "largest_half_width" in (balancing or {}) else []
     sentences += [ill_posed_sentence(balancing)] if balancing else []
     parts = [_section("Task weights", "\n".join([f"{weights_text(weights)}\n", *sentences]))]
     if variants is not None and len(variants.columns):
