@@ -85,7 +85,7 @@ def test_matrix_and_weights(folder: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_benchmark_and_its_figure(folder: Path, monkeypatch: pytest.MonkeyPatch):
     methods = ["--method", "stl", "ew", "visatb"]
-    outputs = ["--table", "benchmark.tsv", "--tidy", "t.tsv"]
+    outputs = ["--table", "benchmark.tsv", "--tidy", "t.tsv", "--intervals", "i.tsv"]
     run("collect_benchmark", "--scores", "scores", *methods, *COLUMNS, *outputs, monkeypatch=monkeypatch)
     table = read_table("benchmark.tsv").set_index("method")
     gains = {"ew": (5 / 50, 10 / 40), "visatb": (10 / 50, -15 / 40)}
