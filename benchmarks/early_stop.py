@@ -29,7 +29,7 @@ from visatb.uncertainty import gap_standard_errors
 from visatb.weights import validation_matrix
 
 SHAPE = Shape(7, (2000, 5000))
-PILOT, ROUND_TO = 512, 256
+PILOT, ROUND_TO = 1024, 256
 PRECISIONS = (0.05, 0.1, 0.2)
 
 

@@ -153,7 +153,7 @@ class EvaluationConfig(Section):
         "samples are answered as it takes; left out, all are",
     )
     pilot: PositiveInt = Field(
-        512, description="`val` samples of each task that are answered first, to plan for `precision`"
+        1024, description="`val` samples of each task that are answered first, to plan for `precision`"
     )
     judge: JudgeConfig | None = Field(None, description="who grades the answers of tasks with the metric `judge`")
 

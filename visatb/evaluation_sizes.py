@@ -24,7 +24,7 @@ from visatb.weights import validation_matrix
 Z95 = 1.959964
 """Half the width of a 95 % interval in standard deviations of a normal distribution."""
 
-MARGIN = 1.5
+MARGIN = 2.0
 """Variances are planned to be this much larger than the pilot says, which knows them only so well."""
 
 ROUNDS = 500
