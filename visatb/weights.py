@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 
 from visatb.balance import Balance, balance
 from visatb.bootstrap import Intervals, intervals, replicate, replicates_table
-from visatb.comparison import weights_comparison
 from visatb.files import read_parquet
 from visatb.paired_samples import PairedSamples, paired_samples
 from visatb.shrinkage import shrunk
 from visatb.uncertainty import gap_standard_errors
 from visatb.validation_matrix import BalanceSettings, Column, Groups, column_names, needed_scores, repetitions
+from visatb.weights_comparison import weights_comparison
 
 GROUP_NUMBERS = ("C_out", "C_in", "D", "lambda_out", "lambda_in", "lambda_D")
 

@@ -10,13 +10,13 @@ import pytest
 from visatb.balance import BalanceSettings, Column, balance
 from visatb.benchmark import benchmark_intervals, benchmark_table, test_scores
 from visatb.bootstrap import REPLICATES_KEPT, intervals, replicate, replicates_table
-from visatb.comparison import weights_comparison
 from visatb.evaluation.scores import ABOUT, SCORE_SCHEMA
 from visatb.files import write_parquet
 from visatb.overall import improvement
 from visatb.overall_intervals import overall_intervals, task_improvements
 from visatb.paired_samples import PairedSamples
 from visatb.reporting.certainty import ill_posed_sentence, overall_lines, pairs_sentence
+from visatb.weights_comparison import weights_comparison
 
 test_scores.__test__ = False  # type: ignore[attr-defined]
 COLUMNS = [Column("vqa", "EM"), Column("box", "IoU"), Column("box", "mean_IoU")]

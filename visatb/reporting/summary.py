@@ -55,7 +55,7 @@ def summary_text(
     sentences = [f"Temperature {balancing['temperature']:g}, {balancing['temperature_chosen']}."] if balancing else []
     sentences.append(_told_from_one(weights))
     sentences += [pairs_sentence(comparison)] if comparison is not None else []
-    sentences += [half_width_sentence(balancing)] if "largest_half_width" in (balancing or {}) else []
+    sentences += [half_width_sentence(balancing)] if balancing and "largest_half_width" in balancing else []
     sentences += [ill_posed_sentence(balancing)] if balancing else []
     parts = [_section("Task weights", "\n".join([f"{weights_text(weights)}\n", *sentences]))]
     if variants is not None and len(variants.columns):
