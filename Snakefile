@@ -31,6 +31,8 @@ include: "rules/balance.smk"
 include: "rules/zero_shot.smk"
 include: "rules/report.smk"
 include: "rules/export.smk"
+include: "rules/explorer.smk"
+include: "rules/accounts.smk"
 
 
 localrules:
@@ -48,6 +50,8 @@ rule all:
         TABLES,
         "<results>/summary.txt",
         FIGURES,
+        ACCOUNTS,
+        "<results>/explorer.html",
         SCORES,
         ["<results>/zero_shot.md", "<results>/zero_shot_scores.tsv"] if ZERO_SHOT else [],
 
@@ -60,6 +64,8 @@ rule weights:
         "<results>/weights.tsv",
         PREPARATION_TABLES,
         PREPARATION_FIGURES,
+        PREPARATION_ACCOUNTS,
+        "<results>/explorer.html",
 
 
 # Instead of Snakemake's own lock, which outlives a killed Snakemake (`nolock` in the profiles).

@@ -9,11 +9,7 @@ rule collect_validation_matrix:
     input:
         VALIDATION_SCORES,
     output:
-        matrix=report(
-            "<results>/validation_matrix.tsv",
-            caption="../report/validation_matrix.rst",
-            category="3 Scores",
-        ),
+        matrix="<results>/validation_matrix.tsv",
         tidy="<results>/validation_scores.tsv",
     log:
         "<results>/logs/collect_validation_matrix.log",
@@ -51,11 +47,7 @@ rule compute_weights:
         comparison="<results>/weights_comparison.tsv",
         replicates="<results>/replicates.parquet",
         balancing="<results>/balancing.json",
-        weights=report(
-            "<results>/weights.tsv",
-            caption="../report/weights.rst",
-            category="4 Weights",
-        ),
+        weights="<results>/weights.tsv",
     log:
         "<results>/logs/compute_weights.log",
     benchmark:

@@ -102,11 +102,7 @@ rule collect_data_report:
     input:
         [f"<results>/records/{task}/{split}.report.json" for task, split in EXPERIMENT.splits],
     output:
-        report(
-            "<results>/data_report.tsv",
-            caption="../report/data_report.rst",
-            category="1 Plan",
-        ),
+        "<results>/data_report.tsv",
     log:
         "<results>/logs/collect_data_report.log",
     benchmark:
@@ -126,7 +122,7 @@ rule plan:
         [f"<results>/records/{task}/{split}.parquet" for task, split in EXPERIMENT.splits],
         [f"<results>/records/{task}/{subset}.rows.parquet" for task, subset in EXPERIMENT.ready_made],
     output:
-        report("<results>/plan.tsv", caption="../report/plan.rst", category="1 Plan"),
+        "<results>/plan.tsv",
     log:
         "<results>/logs/plan.log",
     benchmark:

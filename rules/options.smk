@@ -197,9 +197,11 @@ def variant_options():
     return " ".join(options(block=pairs(block)) for block in blocks)
 
 
-def figure(name, category):
-    return report(
-        f"<results>/figures/{name}.svg",
-        caption=f"../report/{name}.rst",
-        category=category,
-    )
+def reported(path, category, caption, shows=None):
+    """A result that the report shows in a category, which Snakemake sorts by name, under the words ``shows``."""
+    words = {"shows": shows or caption.replace("_", " ")}
+    return report(path, caption=f"../report/{caption}.rst", category=category, labels=words)
+
+
+def figure(name, category, shows=None):
+    return reported(f"<results>/figures/{name}.svg", category, name, shows)

@@ -21,11 +21,7 @@ rule collect_benchmark:
         TEST_SCORES,
         zero_shot="<results>/zero_shot.tsv" if ZERO_SHOT else [],
     output:
-        table=report(
-            "<results>/benchmark.tsv",
-            caption="../report/benchmark.rst",
-            category="5 Benchmark",
-        ),
+        table="<results>/benchmark.tsv",
         tidy="<results>/test_scores.tsv",
         intervals="<results>/benchmark_intervals.tsv",
     log:
@@ -124,7 +120,7 @@ rule plot_contributions:
         balancing="<results>/balancing.json",
         weights="<results>/weights.tsv",
     output:
-        figure("contributions", "4 Weights"),
+        figure("contributions", "4 Contributions"),
         "<results>/figures/contributions.png",
     log:
         "<results>/logs/plot_contributions.log",
@@ -144,7 +140,7 @@ rule plot_difficulty:
     input:
         "<results>/difficulty.tsv",
     output:
-        figure("difficulty", "4 Weights"),
+        figure("difficulty", "5 Difficulty"),
         "<results>/figures/difficulty.png",
     log:
         "<results>/logs/plot_difficulty.log",
@@ -164,7 +160,7 @@ rule plot_data_amount:
         scores="<results>/validation_scores.tsv",
         mixtures=[f"<results>/mixtures/{run.name}.arrow" for run in EXPERIMENT.preparation_runs if run.is_trained],
     output:
-        figure("data_amount", "4 Weights"),
+        figure("data_amount", "5 Difficulty"),
         "<results>/figures/data_amount.png",
     log:
         "<results>/logs/plot_data_amount.log",
@@ -184,7 +180,7 @@ rule plot_weights:
     input:
         "<results>/weights.tsv",
     output:
-        figure("weights", "4 Weights"),
+        figure("weights", "6 Weights"),
         "<results>/figures/weights.png",
     log:
         "<results>/logs/plot_weights.log",
@@ -206,7 +202,7 @@ if VARIANTS:
             "<results>/weights.tsv",
             [f"<results>/variants/{name}/weights.tsv" for name in VARIANTS],
         output:
-            figure("variants", "4 Weights"),
+            figure("variants", "6 Weights"),
             "<results>/figures/variants.png",
         log:
             "<results>/logs/plot_variants.log",
@@ -227,7 +223,7 @@ rule plot_training:
     input:
         [f"<results>/runs/{run.name}/model" for run in EXPERIMENT.trained_runs],
     output:
-        figure("training", "2 Training"),
+        figure("training", "2 Training", "all runs"),
         "<results>/figures/training.png",
     log:
         "<results>/logs/plot_training.log",
@@ -248,7 +244,7 @@ rule plot_benchmark:
     input:
         "<results>/benchmark.tsv",
     output:
-        figure("benchmark", "5 Benchmark"),
+        figure("benchmark", "7 Benchmark"),
         "<results>/figures/benchmark.png",
     log:
         "<results>/logs/plot_benchmark.log",
@@ -269,7 +265,7 @@ rule plot_radar:
     input:
         "<results>/benchmark.tsv",
     output:
-        figure("radar", "5 Benchmark"),
+        figure("radar", "7 Benchmark"),
         "<results>/figures/radar.png",
     log:
         "<results>/logs/plot_radar.log",
@@ -309,7 +305,13 @@ rule summarize:
     params:
         see=lambda w, input: [
             str(Path(input.weights).with_name(name))
-            for name in ("weights.tsv", "benchmark.md", *(["zero_shot.md"] if ZERO_SHOT else []), "figures")
+            for name in (
+                "weights.tsv",
+                "benchmark.md",
+                *(["zero_shot.md"] if ZERO_SHOT else []),
+                "explorer.html",
+                "figures",
+            )
         ],
         options=options(variant_names=VARIANTS),
     shell:

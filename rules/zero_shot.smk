@@ -40,11 +40,7 @@ if ZERO_SHOT:
         input:
             [f"<results>/zero_shot/{run}/{one.name}.json" for run in ANSWERING for one in ZERO_SHOT],
         output:
-            table=report(
-                "<results>/zero_shot.tsv",
-                caption="../report/zero_shot.rst",
-                category="5 Benchmark",
-            ),
+            table="<results>/zero_shot.tsv",
             markdown="<results>/zero_shot.md",
             tidy="<results>/zero_shot_scores.tsv",
         log:

@@ -69,6 +69,14 @@ def validation_matrix(samples: Sequence[PairedSamples], runs: Sequence[str], see
     return pd.DataFrame(means).T.reindex(columns=list(columns))
 
 
+def measured_balance(
+    samples: Sequence[PairedSamples], columns: Sequence[Column], groups: Groups, settings: BalanceSettings
+) -> Balance:
+    """Compute C, D and the weights from samples; a gap within the noise of these samples is no gap."""
+    matrix = validation_matrix(samples, list(needed_scores(columns, groups, settings)), settings.seeds)
+    return balance(matrix, columns, groups, settings, gap_standard_errors(samples, columns, groups, settings))
+
+
 def measure_weights(
     samples: Sequence[PairedSamples],
     columns: Sequence[Column],
@@ -89,9 +97,7 @@ def measure_weights(
         replicates: draws of the bootstrap behind the intervals.
         seed: of these draws.
     """
-    matrix = validation_matrix(samples, list(needed_scores(columns, groups, settings)), settings.seeds)
-    errors = gap_standard_errors(samples, columns, groups, settings)
-    point = balance(matrix, columns, groups, settings, errors)
+    point = measured_balance(samples, columns, groups, settings)
     drawn = replicate(point, samples, replicates, seed)
     if settings.estimator == "shrunk":
         point, drawn = shrunk(point, drawn, seed)

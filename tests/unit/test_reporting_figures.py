@@ -17,8 +17,10 @@ from visatb.files import write_table
 from visatb.reporting.figures.bars import difficulty_figure, weights_figure
 from visatb.reporting.figures.benchmark import benchmark_figure, relative_improvements
 from visatb.reporting.figures.contributions import contributions_figure
+from visatb.reporting.figures.cost import cost_figure
 from visatb.reporting.figures.data_amount import data_amount_figure, learning_curves
 from visatb.reporting.figures.radar import radar_figure
+from visatb.reporting.figures.run import run_figure
 from visatb.reporting.figures.style import COLUMN, FONT_SIZE, PAGE, save_figure
 from visatb.reporting.figures.training import smooth, training_figure, training_panels
 from visatb.reporting.figures.variants import variants_figure
@@ -56,6 +58,14 @@ def variants(names: list[str]) -> pd.DataFrame:
     return pd.DataFrame({"visatb": weights["weight"], "visatb-out-only": weights["lambda_out"]}, index=names)
 
 
+def moving(names: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(np.linspace(0.5, 1.5, 30)[:, None] + np.arange(len(names)) / 99, columns=names)
+
+
+def hours(names: list[str]) -> pd.DataFrame:
+    return pd.DataFrame({"run": names, "training_hours": 2.0, "prediction_hours": [np.nan] * len(names)})
+
+
 def draw(names: list[str]) -> dict[str, Figure]:
     tables = frames(names)
     return {
@@ -64,6 +74,8 @@ def draw(names: list[str]) -> dict[str, Figure]:
         "weights": weights_figure(tables["weights"]),
         "benchmark": benchmark_figure(tables["benchmark"]),
         "training": training_figure(histories(names)),
+        "run": run_figure("rlw", histories(names)["ew"], moving(names)),
+        "cost": cost_figure(hours(names)),
         "variants": variants_figure(variants(names)),
         "radar": radar_figure(tables["benchmark"]),
         "data_amount": data_amount_figure(learning_curves(example.validation_scores(names), example.amounts(names))),
@@ -83,7 +95,8 @@ def test_svg_says_every_name(names: list[str], tmp_path: Path):
     for kind, figure in draw(names).items():
         path = tmp_path / f"{kind}.svg"
         save_figure(figure, [path])
-        assert set(names) <= set(texts(path)), kind
+        told = [f"plus-{name}" for name in names] if kind == "training" else names
+        assert set(told) <= set(texts(path)), kind
         assert "<image" not in path.read_text(encoding="utf-8"), f"{kind} is not pure vector"
 
 
@@ -192,11 +205,40 @@ def test_panels_of_the_training_figure():
     assert {title: list(curves) for title, curves in panels.items()} == {
         "preparation runs": ["mini", "plus-a", "plus-b"],
         "final runs": ["EW", "VisATB"],
-        "EW: loss of each task": ["a", "b"],
-        "VisATB: loss of each task": ["a", "b"],
     }
     loss = pd.Series(np.r_[np.nan, np.full(500, 2.0)])
     assert smooth(loss).tolist() == pytest.approx([2.0] * 500)
+
+
+def test_a_runs_picture_shows_weights_only_where_they_move():
+    losses = histories(["a", "b"])["ew"]
+    still = run_figure("tla", losses, moving(["a", "b"]) * 0 + 1)
+    assert len(still.axes) == 1
+    curves = {str(line.get_label()): line for line in still.axes[0].lines}
+    assert curves["a"].get_ydata() == pytest.approx(losses["a"])
+    assert curves["all tasks"].get_ydata() == pytest.approx(losses["loss"])
+    upper, lower = run_figure("rlw", losses, moving(["a", "b"])).axes
+    assert "RLW" in upper.get_title(loc="left")
+    drawn = [line.get_ydata() for line in lower.lines]
+    assert any(len(y) == 30 and y == pytest.approx(moving(["a", "b"])["b"]) for y in drawn)
+
+
+def test_a_task_has_its_colour_in_every_runs_picture():
+    losses = histories(["a", "b", "c"])["ew"]
+
+    def colour(frame: pd.DataFrame) -> object:
+        lines = run_figure("x", frame, moving([]), ["c", "b", "a"]).axes[0].lines
+        return next(line.get_color() for line in lines if line.get_label() == "b")
+
+    assert colour(losses) == colour(losses[["loss", "b"]])
+
+
+def test_the_bars_of_the_cost_are_as_long_as_it_was():
+    runs = pd.DataFrame({"run": ["mini", "ew"], "training_hours": [0.5, 3.0], "prediction_hours": [0.25, np.nan]})
+    axes = cost_figure(runs).axes[0]
+    assert axes.get_xlabel() == "hours"
+    assert [(bar.get_x(), bar.get_width()) for bar in axes.patches] == [(0, 0.5), (0, 3), (0.5, 0.25), (3, 0)]
+    assert cost_figure(runs.assign(training_hours=0.001)).axes[0].get_xlabel() == "minutes"
 
 
 def test_other_formats_are_refused(tmp_path: Path):
@@ -209,6 +251,7 @@ def test_scripts_write_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     write_table(tmp_path / "benchmark.tsv", example.benchmark())
     write_table(tmp_path / "difficulty.tsv", example.difficulty())
     write_table(tmp_path / "contributions.tsv", example.contributions().rename_axis("from").reset_index())
+    write_table(tmp_path / "cost.tsv", hours(["mini", "ew"]))
     write_table(tmp_path / "intervals.tsv", example.intervals().assign(value=0.0))
     log = example.write_history(tmp_path, "ew", example.history("ew", example.TASKS, steps=20))
     columns = ["--column", *(f"{task}:EM" for task in example.TASKS)]
@@ -218,6 +261,7 @@ def test_scripts_write_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "plot_radar": ["--benchmark", tmp_path / "benchmark.tsv", *columns],
         "plot_difficulty": ["--difficulty", tmp_path / "difficulty.tsv"],
         "plot_training": ["--runs", log],
+        "plot_cost": ["--cost", tmp_path / "cost.tsv"],
         "plot_contributions": [
             *("--contributions", tmp_path / "contributions.tsv", "--weights", tmp_path / "weights.tsv"),
             *("--intervals", tmp_path / "intervals.tsv"),
@@ -228,7 +272,8 @@ def test_scripts_write_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(sys, "argv", [script, *map(str, [*arguments, "--output", *outputs])])
         runpy.run_path(str(ROOT / "workflow_scripts" / f"{script}.py"), run_name="__main__")
         assert outputs[1].read_bytes().startswith(b"\x89PNG")
-        assert set(example.TASKS) <= set(texts(outputs[0]))
+        named = {"plot_training": {"EW"}, "plot_cost": {"EW", "mini"}}.get(script, set(example.TASKS))
+        assert named <= set(texts(outputs[0]))
 
 
 def test_texts_do_not_load_matplotlib():

@@ -60,15 +60,39 @@ def read_training(path: str | Path) -> pd.DataFrame:
     the interruption cut short is passed over. A task that was not in a step has NaN there.
     A file without a single whole line raises `VisatbError`.
     """
+    steps = _logged_steps(path)
+    rows = [{"loss": record["loss"], **record.get("task_loss", {})} for record in steps.values()]
+    return pd.DataFrame(rows, index=pd.Index(list(steps), name="step"), dtype=float)
+
+
+def read_weight_history(path: str | Path) -> pd.DataFrame:
+    """Read the weights in a run's `training.jsonl`: indexed by step, one column per task; no columns if none are there.
+
+    As of `read_training`, the later attempt at a step counts.
+    """
+    steps = _logged_steps(path)
+    rows = [record.get("weights", {}) for record in steps.values()]
+    return pd.DataFrame(rows, index=pd.Index(list(steps), name="step"), dtype=float)
+
+
+def read_training_log(path: str | Path) -> list[dict[str, Any]]:
+    """Return every whole line of a run's `training.jsonl`, those of earlier attempts at a step too.
+
+    A file without a single whole line raises `VisatbError`.
+    """
     if not Path(path).is_file():
         raise VisatbError(f"{path}: no such training history")
     with Path(path).open(encoding="utf-8") as lines:
         records = [record for line in lines if (record := _training_record(line))]
     if not records:
         raise VisatbError(f"{path}: no step was logged in it, expected one JSON object with 'step' and 'loss' a line")
-    steps = {record["step"]: record for record in sorted(records, key=lambda record: record.get("attempt", 0))}
-    rows = [{"loss": steps[step]["loss"], **steps[step].get("task_loss", {})} for step in sorted(steps)]
-    return pd.DataFrame(rows, index=pd.Index(sorted(steps), name="step"), dtype=float)
+    return records
+
+
+def _logged_steps(path: str | Path) -> dict[int, dict[str, Any]]:
+    records = sorted(read_training_log(path), key=lambda record: record.get("attempt", 0))
+    steps = {record["step"]: record for record in records}
+    return dict(sorted(steps.items()))
 
 
 def _training_record(line: str) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ FONT_SIZE = 7.0
 CHARACTER = 0.059
 """Mean width in inches of a character at `FONT_SIZE`."""
 
-OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#999999")
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#404040")
 MARKERS = ("o", "s", "^", "v", "P", "X", "<")
 LINES = ("-", "--", ":", "-.")
 GREY, LIGHT, ACCENT = "#666666", "#E8E8E8", "#D55E00"

@@ -1,4 +1,4 @@
-"""Loss over optimiser steps: a panel per stage of the experiment, and one per final run for its task losses."""
+"""Loss over optimiser steps: a panel per stage of the experiment, and a picture per run with its task losses."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ COLOURS = tuple(colour for colour in OKABE_ITO if colour != "#000000")
 
 @styled
 def training_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw the loss of every run, and the task losses of every final run.
+    """Draw the loss of every run, a panel a stage.
 
     ``histories``: run -> a frame indexed by step with the column ``loss`` and one per task (NaN: absent).
     """
@@ -59,10 +59,6 @@ def training_panels(histories: Mapping[str, pd.DataFrame]) -> dict[str, dict[str
         curves = {method_label(run): smooth(log["loss"]) for run, log in histories.items() if stage(run) == kind}
         if curves:
             panels[title] = curves
-    for run, log in histories.items():
-        tasks = [task for task in subjects(histories) if task in log.columns]
-        if stage(run) == FINAL and tasks:
-            panels[f"{method_label(run)}: loss of each task"] = {task: smooth(log[task]) for task in tasks}
     return panels
 
 

@@ -1,0 +1,36 @@
+"""Build the page on which other temperatures, shares and groups can be tried (explorer.html)."""
+
+import argparse
+
+from visatb.bootstrap import replicate
+from visatb.command_line import add_balancing, balance_settings, groups, named_number
+from visatb.errors import friendly_exit
+from visatb.files import atomic_path
+from visatb.reporting.explorer.data import explorer_data
+from visatb.reporting.explorer.page import explorer_page
+from visatb.validation_matrix import needed_scores
+from visatb.weights import measured_balance, validation_samples
+
+
+@friendly_exit
+def main() -> None:
+    """Per-sample scores in, page out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_balancing(parser)
+    parser.add_argument("--experiment", required=True, help="its name")
+    parser.add_argument("--fixed", type=named_number, nargs="*", default=[], metavar="TASK=WEIGHT")
+    parser.add_argument("--bootstrap", type=int, default=2000, help="draws behind the 95 %% intervals")
+    parser.add_argument("--seed", type=int, default=0, help="of these draws")
+    parser.add_argument("--output", required=True, help="explorer.html")
+    args = parser.parse_args()
+    settings, members = balance_settings(args), groups(args.group)
+    samples = validation_samples(args.scores, args.column, needed_scores(args.column, members, settings))
+    point = measured_balance(samples, args.column, members, settings)
+    replicates = replicate(point, samples, args.bootstrap, args.seed).measures
+    page = explorer_page(explorer_data(point, replicates, args.experiment, members, dict(args.fixed)))
+    with atomic_path(args.output) as path:
+        path.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

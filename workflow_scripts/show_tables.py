@@ -1,0 +1,23 @@
+"""Write tables as pages that a report can show."""
+
+import argparse
+from pathlib import Path
+
+from visatb.errors import friendly_exit
+from visatb.files import read_table, write_text
+from visatb.reporting.web_table import web_table
+
+
+@friendly_exit
+def main() -> None:
+    """Tables in, pages out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tables", nargs="+", required=True, metavar="FILE", help="tab-separated tables")
+    parser.add_argument("--folder", required=True, help="to write <name of the table>.html to")
+    args = parser.parse_args()
+    for path in map(Path, args.tables):
+        write_text(Path(args.folder) / f"{path.stem}.html", web_table(read_table(path), path.name))
+
+
+if __name__ == "__main__":
+    main()
