@@ -67,6 +67,8 @@ def test_weights_move_as_their_methods_say(results: Path) -> None:
     for method in ("rlw", "dwa", "igbv1", "visatb", "visatb-T1", "cotbal", "simple"):
         assert last[method]["caption"] + last[method]["region"] == pytest.approx(2, abs=1e-4)
         assert last[method]["caption"] != 1
+    assert "its weights" in (results / "figures/training/rlw.svg").read_text()
+    assert "its weights" not in (results / "figures/training/tla.svg").read_text()
     step, steps = (history(results, "rlw")[-1][name] for name in ("step", "steps"))
     assert step == steps
     drawn = np.random.default_rng([0, step - 1]).standard_normal(2)
@@ -107,7 +109,7 @@ def test_the_simple_form_starts_from_the_base_model_and_single_task_runs(results
 
 READ = {
     *("plot_variants", "plot_training", "plot_benchmark", "plot_radar"),
-    *("collect_benchmark", "typeset_benchmark", "summarize"),
+    *("collect_benchmark", "typeset_benchmark", "summarize", "plot_final_runs"),
 }
 
 

@@ -13,7 +13,7 @@ FINAL = {"compute_weights", "train visatb", "predict visatb test"} | {
 }
 READ = {
     *("plot_contributions", "plot_difficulty", "plot_weights", "plot_training", "plot_benchmark", "plot_radar"),
-    *("collect_benchmark", "typeset_benchmark", "typeset_weights", "summarize"),
+    *("collect_benchmark", "typeset_benchmark", "typeset_weights", "summarize", "plot_final_runs", "build_explorer"),
 }
 
 

@@ -1,6 +1,7 @@
 """The small demo, run for real: are its tables what its answers and scores say, recomputed by other means?"""
 
 import csv
+import importlib.metadata
 import json
 import math
 from pathlib import Path
@@ -28,7 +29,8 @@ def table(path: Path, index: str) -> pd.DataFrame:
 
 
 def test_everything_that_people_read_is_there(results: Path, finished: Path):
-    for name in ("contributions", "difficulty", "data_amount", "weights", "training", "benchmark", "radar"):
+    figures = ("contributions", "difficulty", "data_amount", "weights", "training", "benchmark", "radar", "cost")
+    for name in (*figures, "training/mini", "training/single-vqa", "training/visatb"):
         ElementTree.parse(results / "figures" / f"{name}.svg")
         assert (results / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert "| VisATB" in (results / "benchmark.md").read_text()
@@ -47,6 +49,24 @@ def test_the_plan_counts_what_was_trained(results: Path):
         assert plan.loc[run, "samples"] == len(pa.ipc.open_file(results / "mixtures" / f"{run}.arrow").read_all())
         last = json.loads((results / "runs" / run / "training.jsonl").read_text().splitlines()[-1])
         assert last["step"] == last["steps"] == plan.loc[run, "steps"]
+
+
+def test_it_took_what_the_histories_and_jobs_say(results: Path):
+    cost, plan = table(results / "cost_runs.tsv", "run"), table(results / "plan.tsv", "run")
+    assert cost["steps"].to_dict() == cost["planned_steps"].to_dict() == plan["steps"].to_dict()
+    assert (cost["attempts"] == 1).all()
+    jobs = pd.read_csv(results / "benchmarks/train/ew.tsv", sep="\t")
+    assert cost.loc["ew", "training_job_hours"] == pytest.approx(jobs["s"].item() / 3600, rel=1e-5)
+    assert 0 < cost.loc["ew", "training_hours"] < cost.loc["ew", "training_job_hours"]
+    assert table(results / "cost_jobs.tsv", "rule").loc["train", "jobs"] == len(plan)
+
+
+def test_where_it_comes_from_is_written_down(results: Path):
+    found = json.loads((results / "provenance.json").read_text())
+    assert found["packages"]["torch"].split("+")[0] == importlib.metadata.version("torch").split("+")[0]
+    described = [json.loads(path.read_text()) for path in (results / "runs").glob("*/checkpoints/*/training.json")]
+    assert found["base model"]["fingerprint"] == [described[0]["base"]]
+    assert {one["sha256"] for one in found["mixtures"].values()} == {one["mixture"] for one in described}
 
 
 def test_mixtures_are_nested_and_whole(results: Path):
