@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from visatb.balance import Balance, balance
-from visatb.bootstrap import Intervals, intervals, replicate, replicates_table
+from visatb.bootstrap import Intervals, Replicates, intervals, replicate, replicates_table
 from visatb.files import read_parquet
 from visatb.paired_samples import PairedSamples, paired_samples
 from visatb.shrinkage import shrunk
@@ -70,11 +70,22 @@ def validation_matrix(samples: Sequence[PairedSamples], runs: Sequence[str], see
 
 
 def measured_balance(
-    samples: Sequence[PairedSamples], columns: Sequence[Column], groups: Groups, settings: BalanceSettings
-) -> Balance:
-    """Compute C, D and the weights from samples; a gap within the noise of these samples is no gap."""
+    samples: Sequence[PairedSamples],
+    columns: Sequence[Column],
+    groups: Groups,
+    settings: BalanceSettings,
+    replicates: int,
+    seed: int,
+) -> tuple[Balance, Replicates]:
+    """Return C, D and the weights, and the same in each replicate of the bootstrap.
+
+    The arguments are those of `measure_weights`.
+    """
     matrix = validation_matrix(samples, list(needed_scores(columns, groups, settings)), settings.seeds)
-    return balance(matrix, columns, groups, settings, gap_standard_errors(samples, columns, groups, settings))
+    errors = gap_standard_errors(samples, columns, groups, settings)
+    point = balance(matrix, columns, groups, settings, errors)
+    drawn = replicate(point, samples, replicates, seed)
+    return shrunk(point, drawn, seed) if settings.estimator == "shrunk" else (point, drawn)
 
 
 def measure_weights(
@@ -97,10 +108,7 @@ def measure_weights(
         replicates: draws of the bootstrap behind the intervals.
         seed: of these draws.
     """
-    point = measured_balance(samples, columns, groups, settings)
-    drawn = replicate(point, samples, replicates, seed)
-    if settings.estimator == "shrunk":
-        point, drawn = shrunk(point, drawn, seed)
+    point, drawn = measured_balance(samples, columns, groups, settings, replicates, seed)
     bounds = intervals(point, drawn)
     return WeightTables(
         contributions=point.C.rename_axis("from").reset_index(),
@@ -114,7 +122,6 @@ def measure_weights(
             "temperature": point.temperature,
             "temperature_chosen": "by the rule" if settings.temperature == "auto" else "by the config",
             "notes": point.notes,
-            "largest_half_width": float((bounds.groups["weight_high"] - bounds.groups["weight_low"]).max() / 2),
             "unlearned": [str(one) for one in point.unlearned],
             "not_measured": _not_measured(point),
         },

@@ -2,7 +2,6 @@
 
 import argparse
 
-from visatb.bootstrap import replicate
 from visatb.command_line import add_balancing, balance_settings, groups, named_number
 from visatb.errors import friendly_exit
 from visatb.files import atomic_path
@@ -25,9 +24,8 @@ def main() -> None:
     args = parser.parse_args()
     settings, members = balance_settings(args), groups(args.group)
     samples = validation_samples(args.scores, args.column, needed_scores(args.column, members, settings))
-    point = measured_balance(samples, args.column, members, settings)
-    replicates = replicate(point, samples, args.bootstrap, args.seed).measures
-    page = explorer_page(explorer_data(point, replicates, args.experiment, members, dict(args.fixed)))
+    point, drawn = measured_balance(samples, args.column, members, settings, args.bootstrap, args.seed)
+    page = explorer_page(explorer_data(point, drawn.measures, args.experiment, members, dict(args.fixed)))
     with atomic_path(args.output) as path:
         path.write_text(page, encoding="utf-8")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from visatb.balance import Balance, BalanceSettings, Column, Groups
-from visatb.bootstrap import intervals, replicate
+from visatb.bootstrap import intervals
 from visatb.reporting.explorer.data import explorer_data
 from visatb.reporting.explorer.page import explorer_page
 from visatb.uncertainty import PairedSamples
@@ -42,9 +42,8 @@ def build(path: Path, groups: Groups = GROUPS, settings: BalanceSettings = SETTI
     replicates = int(options.pop("replicates", REPLICATES))
     fixed, name = options.pop("fixed", {}), options.pop("experiment", "example")
     samples = samples_of(groups, **options)
-    point = measured_balance(samples, columns_of(groups), groups, settings)
-    drawn = replicate(point, samples, replicates, 0).measures
-    path.write_text(explorer_page(explorer_data(point, drawn, name, groups, fixed)), encoding="utf-8")
+    point, drawn = measured_balance(samples, columns_of(groups), groups, settings, replicates, 0)
+    path.write_text(explorer_page(explorer_data(point, drawn.measures, name, groups, fixed)), encoding="utf-8")
     return path
 
 
@@ -53,6 +52,6 @@ def computed(groups: Groups, settings: BalanceSettings, on: list[str]) -> tuple[
     part = {group: groups[group] for group in on}
     tasks = {task for members in part.values() for task in members}
     samples = [one for one in samples_of(groups) if one.column in tasks]
-    point = measured_balance(samples, columns_of(part), part, settings)
-    bounds = intervals(point, replicate(point, samples, REPLICATES, 0)).groups
+    point, drawn = measured_balance(samples, columns_of(part), part, settings, REPLICATES, 0)
+    bounds = intervals(point, drawn).groups
     return point, {group: (bounds.loc[group, "weight_low"], bounds.loc[group, "weight_high"]) for group in on}

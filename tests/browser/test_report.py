@@ -45,10 +45,10 @@ def test_everything_in_a_category_can_be_looked_at(visit: Visit, report: Path, t
     expect(rows.first).to_be_visible()
     for row in rows.all():
         row.locator("a").first.click()
-        picture, frame = page.locator("#app img[src^='data:image']"), page.locator("iframe")
+        picture, frame = page.locator("#app .p-3 > img"), page.locator("iframe")
         expect(picture.or_(frame).first).to_be_visible()
         if picture.count():
-            assert picture.last.evaluate("one => one.decode().then(() => one.naturalWidth)") > 200
+            assert picture.evaluate("one => one.decode().then(() => one.naturalWidth)") > 200
         else:
             expect(page.frame_locator("iframe").locator("table").first).to_be_visible()
 
