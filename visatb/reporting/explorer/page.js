@@ -63,9 +63,7 @@ function showSettings({ temperature, automatic }) {
   }
   byId("automatic").checked = state.temperature === "auto";
   byId("automatic-mark").hidden = automatic === null;
-  byId("automatic-says").textContent = automatic === null
-    ? `(no T up to ${data.temperatures.at(-1)} keeps every weight in 0.5–2; auto takes ${data.temperatures.at(-1)})`
-    : `(T = ${automatic})`;
+  byId("automatic-says").textContent = automaticSays(automatic);
   if (automatic !== null) {
     byId("automatic-mark").style.setProperty("--place", (Math.log2(automatic) - LOWEST) / (HIGHEST - LOWEST));
   }
@@ -74,6 +72,14 @@ function showSettings({ temperature, automatic }) {
     const field = byId(`alpha-${name}-number`);
     if (document.activeElement !== field) field.value = Number(state.alphas[k].toFixed(4));
   });
+}
+
+function automaticSays(automatic) {
+  const [lowest, highest] = [data.temperatures[0], data.temperatures.at(-1)];
+  if (automatic === null) return `(no T up to ${highest} keeps every weight in 0.5–2; auto takes ${highest})`;
+  return automatic > lowest
+    ? `(T = ${automatic})`
+    : `(T = ${automatic}: no T down to it takes a weight out of 0.5–2, as is common with few groups; 0.5 or 1 is safer)`;
 }
 
 function showSummary({ temperature, groups }) {
