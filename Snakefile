@@ -12,6 +12,7 @@ include: "rules/resources.smk"
 include: "rules/options.smk"
 include: "rules/data_options.smk"
 include: "rules/zero_shot_options.smk"
+include: "rules/report_options.smk"
 
 
 pathvars:
