@@ -122,6 +122,7 @@ def measure_weights(
             "temperature": point.temperature,
             "temperature_chosen": "by the rule" if settings.temperature == "auto" else "by the config",
             "notes": point.notes,
+            "largest_half_width": float((bounds.groups["weight_high"] - bounds.groups["weight_low"]).max() / 2),
             "unlearned": [str(one) for one in point.unlearned],
             "not_measured": _not_measured(point),
         },

@@ -7,7 +7,7 @@ from visatb.errors import friendly_exit
 from visatb.files import atomic_path
 from visatb.reporting.explorer.data import explorer_data
 from visatb.reporting.explorer.page import explorer_page
-from visatb.validation_matrix import needed_scores
+from visatb.validation_matrix import scored_runs
 from visatb.weights import measured_balance, validation_samples
 
 
@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--output", required=True, help="explorer.html")
     args = parser.parse_args()
     settings, members = balance_settings(args), groups(args.group)
-    samples = validation_samples(args.scores, args.column, needed_scores(args.column, members, settings))
+    samples = validation_samples(args.scores, args.column, scored_runs(args.column, members, settings))
     point, drawn = measured_balance(samples, args.column, members, settings, args.bootstrap, args.seed)
     page = explorer_page(explorer_data(point, drawn.measures, args.experiment, members, dict(args.fixed)))
     with atomic_path(args.output) as path:
