@@ -23,6 +23,7 @@ report: "report/workflow.rst"
 
 include: "rules/prepare.smk"
 include: "rules/data.smk"
+include: "rules/plan.smk"
 include: "rules/model.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
@@ -43,6 +44,7 @@ rule all:
     default_target: True
     input:
         "<results>/plan.tsv",
+        "<results>/token_ledger.tsv",
         "<results>/weights.tsv",
         TABLES,
         "<results>/summary.txt",
@@ -55,6 +57,7 @@ rule all:
 rule weights:
     input:
         "<results>/plan.tsv",
+        "<results>/token_ledger.tsv",
         "<results>/validation_matrix.tsv",
         "<results>/weights.tsv",
         PREPARATION_TABLES,

@@ -79,6 +79,7 @@ rule train:
         tasks=placed("tasks", training_resources),
         tasks_per_gpu=placed("tasks_per_gpu", training_resources),
         gres=placed("gres", training_resources),
+        trainings=1,
     params:
         launcher=launcher,
         folder=subpath(output.model, parent=True),
