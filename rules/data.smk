@@ -142,11 +142,11 @@ rule build_mixture:
         runtime=60,
     params:
         records=EXPERIMENT.folder / "records",
-        options=lambda w, input: options(
+        options=lambda w: options(
             subset=pairs(EXPERIMENT.runs[w.run].mixture),
             rate=given_rates(),
             seed=EXPERIMENT.config.seed,
-            sampling=input.sampling,
+            sampling=EXPERIMENT.folder / "sampling.json" if SAMPLING else None,
         ),
         rows=lambda w: options(rows=pairs(ready_made_rows(w.run))),
     shell:

@@ -63,11 +63,18 @@ if SAMPLING:
             mem_mb=1000,
             runtime=10,
         params:
-            config=lambda w: json.dumps(config, separators=(",", ":")),
             records=EXPERIMENT.folder / "records",
+            options=options(
+                large=EXPERIMENT.config.sampling.large,
+                mini=EXPERIMENT.config.sampling.mini,
+                group=GROUPS,
+                fixed=list(EXPERIMENT.config.fixed_tasks),
+                global_batch_size=EXPERIMENT.config.training.global_batch_size,
+                epochs=EXPERIMENT.config.training.epochs,
+            ),
         shell:
-            "VISATB_PROGRESS_FD=3 python $SCRIPTS/resolve_sampling.py --config {params.config:q}"
-            " --records {params.records:q} --output {output:q} 3>&2 > {log:q} 2>&1"
+            "VISATB_PROGRESS_FD=3 python $SCRIPTS/resolve_sampling.py --records {params.records:q} {params.options}"
+            " --output {output:q} 3>&2 > {log:q} 2>&1"
 
 
 rule plan:
@@ -94,7 +101,7 @@ rule plan:
     params:
         config=lambda w: json.dumps(config, separators=(",", ":")),
         records=EXPERIMENT.folder / "records",
-        sampling=lambda w, input: options(sampling=input.sampling),
+        sampling=options(sampling=EXPERIMENT.folder / "sampling.json" if SAMPLING else None),
     shell:
         "VISATB_PROGRESS_FD=3 python $SCRIPTS/plan.py --config {params.config:q} --records {params.records:q}"
         " --ledger {input.ledger:q} --counts {input.counts:q} --sizes {input.sizes:q} {params.sampling}"

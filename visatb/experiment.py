@@ -20,7 +20,6 @@ from visatb.config_resources import TrainingResources
 from visatb.errors import VisatbError
 from visatb.evaluation.metric_names import BOX_METRICS, JUDGED_METRICS
 from visatb.runs import Run, balance_settings, balancings, final_runs, measuring_runs, united
-from visatb.sampling_rates import TrainSizes
 from visatb.validation_matrix import BalanceSettings
 
 Evaluation = tuple[str, str, str]
@@ -221,13 +220,6 @@ class Experiment:
         """Return the same experiment with these sampling rates, where the config left them to the data."""
         sampling = self.config.sampling.model_copy(update={"large": large, "mini": mini})
         return replace(self, config=self.config.model_copy(update={"sampling": sampling}))
-
-    def train_sizes(self, sizes: Mapping[tuple[str, str], int]) -> TrainSizes:
-        """Return what sampling rates follow from, given (task, split) -> number of records."""
-        training = self.config.training
-        groups = {group: {task: sizes[task, "train"] for task in tasks} for group, tasks in self.groups.items()}
-        fixed = {task: sizes[task, "train"] for task in self.config.fixed_tasks}
-        return TrainSizes(groups, fixed, training.global_batch_size, training.epochs)
 
     def evaluations(self, split: str) -> list[Evaluation]:
         """Return every (run, split, task) that is predicted and scored on ``split``."""

@@ -15,8 +15,16 @@ MINI_SAMPLES, MINI_STEPS = 1_000, 100
 GRAIN = 10_000
 """Rates are whole numbers of its parts."""
 
-Limits = Mapping[str, Callable[[float], bool]]
-"""What is wanted, in words -> whether a rate keeps to it; a higher rate does if a lower one does."""
+Keeps = Callable[[float], bool]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What is wanted of what, and whether a rate keeps to it; a higher rate does if a lower one does."""
+
+    wanted: str
+    of: str
+    keeps: Keeps
 
 
 @dataclass(frozen=True)
@@ -73,47 +81,50 @@ def resolved_rates(large: float | str, mini: float | str, sizes: TrainSizes) -> 
     return Rates(chosen_large, chosen_mini, tuple(why))
 
 
-def _large_limits(sizes: TrainSizes) -> Limits:
+def _large_limits(sizes: TrainSizes) -> list[Limit]:
     def samples(group: str, rate: float) -> int:
         return sum(subset_size(size, rate) for size in sizes.groups[group].values())
 
-    limits: dict[str, Callable[[float], bool]] = {}
-    for group in sizes.groups:
-        limits[f"more than {LARGE_SAMPLES:,} samples of {group}"] = (
-            lambda rate, group=group: samples(group, rate) > LARGE_SAMPLES
-        )
-        limits[f"more than {LARGE_STEPS} steps on {group}"] = (
-            lambda rate, group=group: samples(group, rate) * sizes.epochs / sizes.global_batch_size > LARGE_STEPS
-        )
-    return limits
+    def enough(group: str) -> Keeps:
+        return lambda rate: samples(group, rate) > LARGE_SAMPLES
+
+    def long(group: str) -> Keeps:
+        return lambda rate: samples(group, rate) * sizes.epochs / sizes.global_batch_size > LARGE_STEPS
+
+    return [
+        *(Limit(f"more than {LARGE_SAMPLES:,} samples", group, enough(group)) for group in sizes.groups),
+        *(Limit(f"more than {LARGE_STEPS} steps", group, long(group)) for group in sizes.groups),
+    ]
 
 
-def _mini_limits(sizes: TrainSizes) -> Limits:
+def _mini_limits(sizes: TrainSizes) -> list[Limit]:
     tasks = {task: size for members in sizes.groups.values() for task, size in members.items()}
 
-    def total(rate: float) -> int:
-        return sum(subset_size(size, rate) for size in [*tasks.values(), *sizes.fixed.values()])
+    def enough(size: int) -> Keeps:
+        return lambda rate: subset_size(size, rate) >= MINI_SAMPLES
 
-    limits: dict[str, Callable[[float], bool]] = {
-        f"at least {MINI_SAMPLES:,} samples of {task}": lambda rate, size=size: subset_size(size, rate) >= MINI_SAMPLES
-        for task, size in tasks.items()
-    }
-    limits[f"more than {MINI_STEPS} steps over all minis"] = lambda rate: sizes.steps(total(rate)) > MINI_STEPS
-    return limits
+    def long(rate: float) -> bool:
+        return sizes.steps(sum(subset_size(size, rate) for size in [*tasks.values(), *sizes.fixed.values()])) > MINI_STEPS
+
+    return [
+        *(Limit(f"at least {MINI_SAMPLES:,} samples", task, enough(size)) for task, size in tasks.items()),
+        Limit(f"more than {MINI_STEPS} steps", "all minis together", long),
+    ]
 
 
-def _smallest(limits: Limits) -> tuple[float, str]:
+def _smallest(limits: Sequence[Limit]) -> tuple[float, str]:
     """Return the smallest rate that keeps to all limits, and which asked for it; 1 where none does."""
-    needed = {words: _smallest_one(keeps) for words, keeps in limits.items()}
-    missed = [words for words, rate in needed.items() if rate is None]
+    needed = [(limit, _smallest_one(limit.keeps)) for limit in limits]
+    missed = [limit for limit, rate in needed if rate is None]
     if missed:
-        return 1.0, f"the data are too small for {_listed(missed)}"
-    rates = {words: rate for words, rate in needed.items() if rate is not None}
-    words = max(rates, key=lambda one: rates[one])
-    return rates[words], f"the smallest with {words}"
+        wanted = dict.fromkeys(limit.wanted for limit in missed)
+        words = (f"{one} of {', '.join(limit.of for limit in missed if limit.wanted == one)}" for one in wanted)
+        return 1.0, f"the data are too small for {', and '.join(words)}"
+    limit, rate = max(((limit, rate) for limit, rate in needed if rate is not None), key=lambda pair: pair[1])
+    return rate, f"the smallest with {limit.wanted} of {limit.of}"
 
 
-def _smallest_one(keeps: Callable[[float], bool]) -> float | None:
+def _smallest_one(keeps: Keeps) -> float | None:
     if not keeps(1.0):
         return None
     below, above = 0, GRAIN
@@ -121,7 +132,3 @@ def _smallest_one(keeps: Callable[[float], bool]) -> float | None:
         middle = (below + above) // 2
         below, above = (below, middle) if keeps(middle / GRAIN) else (middle, above)
     return above / GRAIN
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words[:3]) + (f" and {len(words) - 3} more" if len(words) > 3 else "")

@@ -1,31 +1,37 @@
-"""Choose the sampling rates that the config leaves to the data: the smallest that keep to the paper's limits."""
+"""Choose the sampling rates that are left to the data: the smallest that keep to the paper's limits."""
 
 import argparse
-import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from visatb.command_line import groups, named_value, number_or_auto
 from visatb.errors import friendly_exit
-from visatb.experiment import Experiment
 from visatb.files import write_json
 from visatb.progress import say
-from visatb.sampling_rates import resolved_rates
+from visatb.sampling_rates import TrainSizes, resolved_rates
 
 
 @friendly_exit
 def main() -> None:
     """Numbers of records in, rates and their reasons out."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", required=True, metavar="JSON", help="the experiment's config")
-    parser.add_argument("--records", required=True, metavar="FOLDER", help="holds <task>/train.parquet")
+    parser.add_argument("--records", required=True, type=Path, metavar="FOLDER", help="holds <task>/train.parquet")
+    parser.add_argument("--large", type=number_or_auto, required=True, help="R_large, a number or auto")
+    parser.add_argument("--mini", type=number_or_auto, required=True, help="R_mini, a number or auto")
+    parser.add_argument("--group", type=named_value, nargs="+", required=True, metavar="GROUP=TASK,TASK")
+    parser.add_argument("--fixed", nargs="*", default=[], metavar="TASK", help="tasks that are not balanced")
+    parser.add_argument("--global-batch-size", type=int, required=True, help="samples an optimiser step")
+    parser.add_argument("--epochs", type=float, required=True)
     parser.add_argument("--output", required=True, help="sampling.json")
     arguments = parser.parse_args()
-    experiment = Experiment.from_values(json.loads(arguments.config))
-    files = {task: Path(arguments.records) / task / "train.parquet" for task in experiment.all_tasks}
-    sizes = {(task, "train"): pq.read_metadata(file).num_rows for task, file in files.items()}
-    sampling = experiment.config.sampling
-    rates = resolved_rates(sampling.large, sampling.mini, experiment.train_sizes(sizes))
+
+    def records(tasks: list[str]) -> dict[str, int]:
+        return {task: pq.read_metadata(arguments.records / task / "train.parquet").num_rows for task in tasks}
+
+    of_groups = {group: records(tasks) for group, tasks in groups(arguments.group).items()}
+    sizes = TrainSizes(of_groups, records(arguments.fixed), arguments.global_batch_size, arguments.epochs)
+    rates = resolved_rates(arguments.large, arguments.mini, sizes)
     write_json(arguments.output, {"large": rates.large, "mini": rates.mini, "why": list(rates.why)})
     for line in rates.why:
         say(f"[resolve_sampling] {line}")
