@@ -31,12 +31,14 @@ include: "rules/balance.smk"
 include: "rules/zero_shot.smk"
 include: "rules/report.smk"
 include: "rules/export.smk"
+include: "rules/status.smk"
 
 
 localrules:
     all,
     export,
     plan,
+    status,
     weights,
 
 
@@ -64,16 +66,18 @@ rule weights:
         PREPARATION_FIGURES,
 
 
-# Instead of Snakemake's own lock, which outlives a killed Snakemake (`nolock` in the profiles).
+# Instead of Snakemake's own lock, which outlives a killed Snakemake (`nolock` in the profiles). Who only looks holds
+# nothing.
 onstart:
     check_nodes()
-    try:
-        globals()["HELD"] = hold(EXPERIMENT.folder, f"experiment {EXPERIMENT.name}")
-    except VisatbError as mistake:
-        raise WorkflowError(str(mistake)) from None
+    if {job.rule.name for job in workflow.dag.needrun_jobs()} != {"status"}:
+        try:
+            globals()["HELD"] = hold(EXPERIMENT.folder, f"experiment {EXPERIMENT.name}")
+        except VisatbError as mistake:
+            raise WorkflowError(str(mistake)) from None
 
 
 onsuccess:
     summary = EXPERIMENT.folder / "summary.txt"
-    if summary.is_file():
+    if summary.is_file() and "all" in {job.rule.name for job in workflow.dag.jobs}:
         print(summary.read_text(encoding="utf-8"))
