@@ -2,14 +2,14 @@
 
 from pydantic import Field
 
-from visatb.config_types import Section
+from visatb.config_types import Name, Section
 
 
 class WandbConfig(Section):
     """Weights & Biases. The key is read from the environment alone (`WANDB_API_KEY`), and so is `WANDB_MODE`."""
 
-    project: str = Field(description="the project that runs are shown in; a group there is an experiment")
-    entity: str | None = Field(None, description="user or team that the project belongs to; your own if left out")
+    project: Name = Field(description="the project that runs are shown in; a group there is an experiment")
+    entity: Name | None = Field(None, description="user or team that the project belongs to; your own if left out")
 
 
 class TrackingConfig(Section):

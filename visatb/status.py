@@ -146,7 +146,7 @@ def _training(experiment: Experiment, run: str, failed: dict[str, str]) -> Train
     folder = experiment.folder / "runs" / run
     is_done, is_running = (folder / "model").is_dir(), bool(at_work(folder))
     path = folder / "training.jsonl"
-    entries = [entry for entry in history(path) if {"step", "steps"} <= entry.keys()] if path.is_file() else []
+    entries = [entry for entry in history(path) if {"step", "steps"} <= entry.keys()]
     if is_done:
         state: State = "done"
     elif is_running:

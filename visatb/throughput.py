@@ -70,7 +70,9 @@ def kind_of(run: str) -> str:
 
 
 def history(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the whole lines of a `training.jsonl`, as they were written."""
+    """Yield the whole lines of a `training.jsonl`, as they were written; none if it is not there."""
+    if not path.is_file():
+        return
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             entry = json.loads(line)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from visatb.progress import short_count
 from visatb.reporting.runs import FINAL, PREPARATION, SINGLE, stage
 from visatb.reporting.tables import text_table
 from visatb.token_ledger import PARTS
@@ -13,14 +14,9 @@ HEADS = {"tokens": "tokens", "answer_tokens": "answer tokens", "gpu_hours": "GPU
 CPU_HEADS = HEADS | {"gpu_hours": "hours"}
 
 
-def short_count(number: float) -> str:
-    """Return a count with three digits: ``950``, ``12.3k``, ``4.56M``, ``1.2B``; nothing if it is not known."""
-    if pd.isna(number):
-        return ""
-    for unit, size in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= 0.9995 * size:
-            return f"{number / size:.3g}{unit}"
-    return f"{number:.0f}"
+def count_words(number: float) -> str:
+    """Return a count with three digits, as `short_count`; nothing if it is not known."""
+    return "" if pd.isna(number) else short_count(number)
 
 
 def short_hours(hours: float) -> str:
@@ -43,7 +39,7 @@ def short_size(gigabytes: float) -> str:
 
 def shown_costs(costs: pd.DataFrame) -> pd.DataFrame:
     """Return the columns `COSTS` as people read them; those of which nothing is known are left out."""
-    forms = {"tokens": short_count, "answer_tokens": short_count, "gpu_hours": short_hours, "disk_gb": short_size}
+    forms = {"tokens": count_words, "answer_tokens": count_words, "gpu_hours": short_hours, "disk_gb": short_size}
     known = [column for column in COSTS if column in costs and costs[column].notna().any()]
     return pd.DataFrame({column: costs[column].map(forms[column]) for column in known}, index=costs.index)
 

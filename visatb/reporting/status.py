@@ -2,8 +2,7 @@
 
 import pandas as pd
 
-from visatb.progress import duration
-from visatb.reporting.costs import short_count
+from visatb.progress import duration, short_count
 from visatb.reporting.tables import text_table
 from visatb.status import Count, Status, Training
 
