@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -42,7 +43,10 @@ def model_of(args: argparse.Namespace) -> tuple[Any, Any]:
 
     if args.tiny:
         model, processor = build_tiny(args.tiny, 0)
-        return model.config, processor
+        with TemporaryDirectory() as folder:  # trainings see it as it is loaded
+            model.config.save_pretrained(folder)
+            processor.save_pretrained(folder)
+            return load_config(folder), load_processor(folder)
     if args.pieces:
         return described(Pieces(**dict(args.pieces)))
     return load_config(args.base), load_processor(args.base)
