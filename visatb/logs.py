@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 LAUNCHERS_WORD = re.compile(r"^[EW]\d{4} .*torch/distributed/elastic")
-ERROR = re.compile(r"^(error: |([A-Za-z_]\w*\.)*[A-Z]\w*(Error|Exception|Interrupt)\b)|: (Killed|No space left on device)$")
+ERROR = re.compile(
+    r"^(error: |([A-Za-z_]\w*\.)*[A-Z]\w*(Error|Exception|Interrupt)\b)|: (Killed|No space left on device)$"
+)
 LAST_LINES = 60
 
 

@@ -16,12 +16,14 @@ from visatb.zero_shot.plan import benchmarks, methods
 
 
 def check_machine(experiment: Experiment) -> None:
-    """Raise one `VisatbError` with all that trainings and scores which are still to be made will miss here, or return."""
+    """Raise one `VisatbError` with all that the trainings and scores still to be made will miss here, or return."""
     unscored = _unscored(experiment)
     evaluation = [*_java(experiment, unscored), *_key(experiment, unscored), *_zero_shot(experiment)]
     training = list(_wandb(experiment))
     missing = {"evaluation": evaluation, "training": training}
-    told = [f"the {what} could not run on this machine:\n{bullet_list(lines)}" for what, lines in missing.items() if lines]
+    told = [
+        f"the {what} could not run on this machine:\n{bullet_list(lines)}" for what, lines in missing.items() if lines
+    ]
     if told:
         raise VisatbError("\n".join(told))
 
@@ -69,7 +71,7 @@ def _wandb(experiment: Experiment) -> Iterator[str]:
         yield f"python: {python} cannot be asked for the package wandb ({error}); correct its path"
         return
     if lacks:
-        yield f"tracking.wandb: {python} has no package wandb; install it there (pip install wandb), or take the key away"
+        yield f"tracking.wandb: {python} has no package wandb; install it there (pip install wandb), or take this away"
     if not os.environ.get("WANDB_API_KEY") and os.environ.get("WANDB_MODE") not in ("offline", "disabled"):
         yield (
             "tracking.wandb: the environment variable WANDB_API_KEY is not set; set it, or WANDB_MODE=offline to write "

@@ -104,7 +104,9 @@ def _mini_limits(sizes: TrainSizes) -> list[Limit]:
         return lambda rate: subset_size(size, rate) >= MINI_SAMPLES
 
     def long(rate: float) -> bool:
-        return sizes.steps(sum(subset_size(size, rate) for size in [*tasks.values(), *sizes.fixed.values()])) > MINI_STEPS
+        return (
+            sizes.steps(sum(subset_size(size, rate) for size in [*tasks.values(), *sizes.fixed.values()])) > MINI_STEPS
+        )
 
     return [
         *(Limit(f"at least {MINI_SAMPLES:,} samples", task, enough(size)) for task, size in tasks.items()),

@@ -110,7 +110,9 @@ def _run(experiment: Experiment, run: Run, failed: dict[str, str]) -> RunStatus:
     places = [f"{run.name}/{split}/{task}" for split, tasks in run.evaluates.items() for task in tasks]
     answers = [folder / "predictions" / f"{place}.parquet" for place in places]
     answering = [
-        folder / "runs" / run.name / "answers" / task / split for split, tasks in run.evaluates.items() for task in tasks
+        folder / "runs" / run.name / "answers" / task / split
+        for split, tasks in run.evaluates.items()
+        for task in tasks
     ]
     return RunStatus(
         run.name,
@@ -138,7 +140,9 @@ def _count(files: list[Path], is_running: bool, has_failed: bool) -> Count:
 
 def _zero_shot(experiment: Experiment, failed: dict[str, str]) -> Count | None:
     folder = experiment.folder / "zero_shot"
-    scores = [folder / run / f"{one.name}.json" for run in methods(experiment.config) for one in benchmarks(experiment.config)]
+    scores = [
+        folder / run / f"{one.name}.json" for run in methods(experiment.config) for one in benchmarks(experiment.config)
+    ]
     return _count(scores, False, any("zero_shot" in log for log in failed)) if scores else None
 
 

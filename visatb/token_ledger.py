@@ -42,9 +42,9 @@ def padding(
         seed: of the order.
     """
     order = np.random.default_rng(seed).permutation(len(tokens))
-    rows = np.full(-(-len(order) // micro_batch_size) * micro_batch_size, -1)
-    rows[: len(order)] = order
-    rows = rows.reshape(-1, micro_batch_size)
+    places = np.full(-(-len(order) // micro_batch_size) * micro_batch_size, -1)
+    places[: len(order)] = order
+    rows = places.reshape(-1, micro_batch_size)
     is_there = rows >= 0
     lengths = np.where(is_there, tokens[rows], 0)
     longest = lengths.max(axis=1, initial=0)

@@ -45,7 +45,9 @@ def basis(speeds: dict[str, float]) -> Basis:
 
 
 def test_costs_by_hand():
-    table = plan(experiment(), SIZES, basis({"mini": 10.0, "plus": 20.0, "single": 20.0, "final": 40.0, "predict": 5.0}))
+    table = plan(
+        experiment(), SIZES, basis({"mini": 10.0, "plus": 20.0, "single": 20.0, "final": 40.0, "predict": 5.0})
+    )
     rows = table.set_index("run")
     assert rows.loc["mini", "tokens"] == 2 * 16 * (20 + 50 + 30)
     assert rows.loc["plus-caption", "tokens"] == 2 * (16 * 20 + 64 * 50 + 16 * 30)
@@ -102,7 +104,7 @@ def test_speeds_are_given_or_measured(tmp_path: Path):
     assert known == {"mini": 150, "plus": 200, "single": 7, "final": 175, "predict": 3}
     assert speeds(experiment(throughput=1000).config.throughput, here)["final"] == 1000
     assert speeds(experiment().config.throughput, tmp_path / "nowhere") == {}
-    with pytest.raises(VisatbError, match="measured_in: .*nowhere holds no finished training"):
+    with pytest.raises(VisatbError, match=r"measured_in: .*nowhere holds no finished training"):
         speeds(experiment(throughput={"measured_in": "nowhere"}).config.throughput, here)
 
 

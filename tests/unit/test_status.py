@@ -57,7 +57,10 @@ def test_done_running_failed_stopped_and_left(experiment: Experiment):
     folder = experiment.folder
     (begun(experiment, "mini") / "model").mkdir()
     begun(experiment, "plus-caption")
-    touch(folder / "logs/train/plus-bbox.log", "[plus-bbox] step 10/40\nTraceback\nValueError: no\nerror: the disk is full\n")
+    touch(
+        folder / "logs/train/plus-bbox.log",
+        "[plus-bbox] step 10/40\nTraceback\nValueError: no\nerror: the disk is full\n",
+    )
     for task in experiment.tasks:
         touch(folder / f"predictions/mini/val/{task}.parquet")
     touch(folder / "scores/mini/val/vqa.parquet")
@@ -81,7 +84,9 @@ class hold_in_another_process:  # noqa: N801
     """Let a living process work in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._code = f"from visatb.locking import hold; lock = hold({str(folder)!r}, 'x'); print(1, flush=True); input()"
+        self._code = (
+            f"from visatb.locking import hold; lock = hold({str(folder)!r}, 'x'); print(1, flush=True); input()"
+        )
 
     def __enter__(self) -> None:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -109,7 +114,10 @@ def test_looking_takes_no_lock(tmp_path: Path):
         ("fine\n[mini] step 3/4\n", ""),
         ("x\nerror: a.json: bad\n  - line 3\n", "error: a.json: bad"),
         ("Traceback (most recent call last):\n  File\ntorch.OutOfMemoryError: CUDA out of memory\n", "torch.OutOf"),
-        ("error: mine\nE1121 10:00:00.000 7 torch/distributed/elastic/x.py] failed\nChildFailedError: x\n", "error: mine"),
+        (
+            "error: mine\nE1121 10:00:00.000 7 torch/distributed/elastic/x.py] failed\nChildFailedError: x\n",
+            "error: mine",
+        ),
         ("", ""),
     ],
 )

@@ -1,7 +1,5 @@
 """What an experiment costs and what its tokens are, as text beside the plan."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from visatb.progress import short_count
@@ -93,7 +91,7 @@ def ledger_text(ledger: pd.DataFrame) -> str:
     return "\n".join(lines + _remarks(ledger))
 
 
-def _remarks(ledger: pd.DataFrame) -> Sequence[str]:
+def _remarks(ledger: pd.DataFrame) -> list[str]:
     lines = []
     some = ledger[ledger["counted"] < ledger["samples"]]
     if len(some):

@@ -40,11 +40,17 @@ def plan_text(
 ) -> str:
     """Return the plan as aligned text with totals, the cost of the preparation and warnings.
 
-    ``plan``: a row per run with ``run``, ``kind``, ``samples`` (of one epoch), ``steps`` and ``evaluations``, and any
-    columns of text beside them; with costs (`visatb.costs`) there is more to tell. ``rate_large``, ``rate_mini``: R_large and R_mini. ``groups``: N.
-    ``form``: of the balancing. ``idle_methods``: lines on methods whose weights would never move.
-    ``on_gpus``: what the hours are of. ``speeds_known``: whether any throughput is known. ``chosen_rates``: lines on
-    rates that the config left to the data.
+    Args:
+        plan: a row per run with ``run``, ``kind``, ``samples`` (of one epoch), ``steps`` and ``evaluations``, any
+            columns of text beside them, and the costs of `visatb.costs` if they are known.
+        rate_large: R_large.
+        rate_mini: R_mini.
+        groups: N.
+        form: of the balancing.
+        idle_methods: lines on methods whose weights would never move.
+        on_gpus: whether hours are those of GPUs.
+        speeds_known: whether any throughput is known.
+        chosen_rates: lines on rates that the config left to the data.
     """
     missing = [column for column in ("run", "kind", *_COUNTS) if column not in plan.columns]
     if missing:
