@@ -71,10 +71,10 @@ def test_the_plan_is_made_before_anything_is_trained_and_tells_its_tokens(result
     assert ledger["share"].sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_status_of_the_finished_experiment_beside_a_running_one(finished: Path):
-    held = hold(finished / "results" / "demo-small", "a running workflow")
+def test_status_of_the_finished_experiment_beside_a_running_one(copied: Path):
+    held = hold(copied / "results" / "demo-small", "a running workflow")
     try:
-        text = run_workflow(finished, "status")
+        text = run_workflow(copied, "status")
     finally:
         held.release()
     assert "demo-small: process" in text
@@ -82,7 +82,7 @@ def test_status_of_the_finished_experiment_beside_a_running_one(finished: Path):
     assert "Failed" not in text
 
 
-def test_where_a_training_is_shown_and_how_fast_it_is_make_nothing_again(finished: Path):
+def test_a_given_throughput_makes_nothing_but_the_plan_again(finished: Path):
     assert dry_run(finished, "--config", "throughput={training: 1000}") == set()
 
 
