@@ -24,6 +24,7 @@ report: "report/workflow.rst"
 
 include: "rules/prepare.smk"
 include: "rules/data.smk"
+include: "rules/plan.smk"
 include: "rules/model.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
@@ -34,12 +35,14 @@ include: "rules/report.smk"
 include: "rules/export.smk"
 include: "rules/explorer.smk"
 include: "rules/accounts.smk"
+include: "rules/status.smk"
 
 
 localrules:
     all,
     export,
     plan,
+    status,
     weights,
 
 
@@ -47,6 +50,7 @@ rule all:
     default_target: True
     input:
         "<results>/plan.tsv",
+        "<results>/token_ledger.tsv",
         "<results>/weights.tsv",
         TABLES,
         "<results>/summary.txt",
@@ -61,6 +65,7 @@ rule all:
 rule weights:
     input:
         "<results>/plan.tsv",
+        "<results>/token_ledger.tsv",
         "<results>/validation_matrix.tsv",
         "<results>/weights.tsv",
         PREPARATION_TABLES,
@@ -69,16 +74,18 @@ rule weights:
         "<results>/explorer.html",
 
 
-# Instead of Snakemake's own lock, which outlives a killed Snakemake (`nolock` in the profiles).
+# Instead of Snakemake's own lock, which outlives a killed Snakemake (`nolock` in the profiles). Who only looks holds
+# nothing.
 onstart:
     check_nodes()
-    try:
-        globals()["HELD"] = hold(EXPERIMENT.folder, f"experiment {EXPERIMENT.name}")
-    except VisatbError as mistake:
-        raise WorkflowError(str(mistake)) from None
+    if {job.rule.name for job in workflow.dag.needrun_jobs()} != {"status"}:
+        try:
+            globals()["HELD"] = hold(EXPERIMENT.folder, f"experiment {EXPERIMENT.name}")
+        except VisatbError as mistake:
+            raise WorkflowError(str(mistake)) from None
 
 
 onsuccess:
     summary = EXPERIMENT.folder / "summary.txt"
-    if summary.is_file():
+    if summary.is_file() and "all" in {job.rule.name for job in workflow.dag.jobs}:
         print(summary.read_text(encoding="utf-8"))

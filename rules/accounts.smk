@@ -6,6 +6,7 @@ from importlib.metadata import version
 PREPARATION_PAGES = {
     "data_report": "1 Plan",
     "plan": "1 Plan",
+    "token_ledger": "1 Plan",
     "validation_matrix": "3 Validation matrix",
     "weights": "6 Weights",
 }

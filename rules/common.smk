@@ -17,11 +17,14 @@ from visatb.locking import hold
 from visatb.preflight import check_machine
 from visatb.variants import variant_blocks
 
+# Targets are not known yet while rules are read.
+LOOKS = "status" in sys.argv[1:]
+
 try:
     for file in workflow.overwrite_configfiles or workflow.configfiles:
         read_yaml(file)  # names the line of a key given twice, which Snakemake lets pass
     EXPERIMENT = Experiment.from_values(config, "the config")
-    if workflow.is_main_process:  # a job on another machine is not the place to refuse the experiment
+    if workflow.is_main_process and not LOOKS:  # a job on another machine is not the place to refuse the experiment
         check_machine(EXPERIMENT)
 except VisatbError as mistake:
     raise WorkflowError(str(mistake)) from None

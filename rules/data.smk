@@ -117,34 +117,11 @@ rule collect_data_report:
         "python $SCRIPTS/collect_data_report.py --reports {input:q} --output {output:q} > {log:q} 2>&1"
 
 
-rule plan:
-    input:
-        [f"<results>/records/{task}/{split}.parquet" for task, split in EXPERIMENT.splits],
-        [f"<results>/records/{task}/{subset}.rows.parquet" for task, subset in EXPERIMENT.ready_made],
-    output:
-        "<results>/plan.tsv",
-    log:
-        "<results>/logs/plan.log",
-    benchmark:
-        "<results>/benchmarks/plan.tsv"
-    priority: 50
-    conda:
-        "../envs/evaluate.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        config=lambda w: json.dumps(config, separators=(",", ":")),
-        records=EXPERIMENT.folder / "records",
-    shell:
-        "VISATB_PROGRESS_FD=3 python $SCRIPTS/plan.py --config {params.config:q} --records {params.records:q}"
-        " --output {output:q} 3>&2 > {log:q} 2>&1"
-
-
 rule build_mixture:
     input:
         records=lambda w: [f"<results>/records/{task}/train.parquet" for task in EXPERIMENT.runs[w.run].mixture],
         rows=lambda w: list(ready_made_rows(w.run).values()),
+        sampling=SAMPLING,
         # So that every split of every task is checked before anything is trained.
         checked="<results>/data_report.tsv",
     output:
@@ -163,8 +140,9 @@ rule build_mixture:
         records=EXPERIMENT.folder / "records",
         options=lambda w: options(
             subset=pairs(EXPERIMENT.runs[w.run].mixture),
-            rate=[f"{subset}={EXPERIMENT.rate(subset)}" for subset in ("mini", "large", "train")],
+            rate=given_rates(),
             seed=EXPERIMENT.config.seed,
+            sampling=EXPERIMENT.folder / "sampling.json" if SAMPLING else None,
         ),
         rows=lambda w: options(rows=pairs(ready_made_rows(w.run))),
     shell:

@@ -33,3 +33,21 @@ def ready_made_rows(run):
         for task, subset in EXPERIMENT.ready_made
         if task in drawn
     }
+
+
+# Rates that are left to the data are known when these are checked, not when rules are read.
+SAMPLING = [] if EXPERIMENT.config.sampling.is_resolved else "<results>/sampling.json"
+
+
+def given_rates():
+    rates = {"mini": EXPERIMENT.config.sampling.mini, "large": EXPERIMENT.config.sampling.large, "train": 1.0}
+    return pairs({subset: rate for subset, rate in rates.items() if rate != "auto"})
+
+
+def model_to_count():
+    """The model's processor: of a checkpoint that the workflow makes, what it is made from, so that none is waited for."""
+    if PRETRAINING:
+        return dict(tiny=EXPERIMENT.model.family)
+    if ASSEMBLY:
+        return dict(pieces=pairs({name: piece.source for name, piece in ASSEMBLY}))
+    return dict(base=BASE)

@@ -90,6 +90,11 @@ def machine_options(wildcards):
     )
 
 
+def tracking_options():
+    wandb = EXPERIMENT.config.tracking.wandb
+    return wandb and options(wandb_project=wandb.project, wandb_entity=wandb.entity, experiment=EXPERIMENT.name)
+
+
 def launcher(wildcards):
     """Several processes, one a GPU, are started by torchrun, and so is DeepSpeed; one process alone as it is."""
     wanted = training_resources(wildcards)

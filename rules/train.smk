@@ -50,6 +50,10 @@ if PRETRAINING:
             " {params.options} --threads {threads} --output {output:q} 3>&2 > {log:q} 2>&1"
 
 
+# No parameter of the rule: where a training is shown should not train it again.
+os.environ |= {"TRACKING": tracking_options() or ""}
+
+
 rule train:
     input:
         mixture="<results>/mixtures/{run}.arrow",
@@ -79,6 +83,7 @@ rule train:
         tasks=placed("tasks", training_resources),
         tasks_per_gpu=placed("tasks_per_gpu", training_resources),
         gres=placed("gres", training_resources),
+        trainings=1,
     params:
         launcher=launcher,
         folder=subpath(output.model, parent=True),
@@ -86,7 +91,7 @@ rule train:
         machine=machine_options,
         weights=lambda w, input: (f"--weights {shlex.quote(input.weights)}" if input.weights else ""),
     shell:
-        "VISATB_PROGRESS_FD=3 {params.launcher} $SCRIPTS/train.py {params.options} {params.machine}"
+        "VISATB_PROGRESS_FD=3 {params.launcher} $SCRIPTS/train.py {params.options} {params.machine} $TRACKING"
         " --threads {threads} --mixture {input.mixture:q} {params.weights}"
         " --folder {params.folder:q} --output {output.model:q} 3>&2 > {log:q} 2>&1"
 

@@ -13,9 +13,12 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from visatb.logs import before_launcher, log_lines
+
 LAST_LINES = 12
 LONGEST_REASON = 160
 LAST_LINES_AGAIN = 3
+UNTOLD = ("all", "status")
 NOISE = (
     "CalledProcessError in",
     "job execution failed",
@@ -29,7 +32,6 @@ NOISE = (
     "'squeue' should work reliably",
     "Consider using 'sacct'",
 )
-LAUNCHERS_WORD = re.compile(r"^[EW]\d{4} .*torch/distributed/elastic")
 SCHEDULERS_WORD = re.compile(r"^(srun|slurmstepd|slurmd|sbatch): error: (?!.*Exited with exit code)|^(/bin/)?(ba)?sh: ")
 
 
@@ -96,8 +98,9 @@ class LogHandler(LogHandlerBase):
     def _run_info(self, record: Any) -> None:
         first, self._total = not self._total, record.stats["total"]
         if first:
-            counts = (f"{count} x {rule}" for rule, count in record.stats.items() if rule not in ("total", "all"))
-            _print(f"{self._total} jobs: {', '.join(counts)}")
+            counts = (f"{count} x {rule}" for rule, count in record.stats.items() if rule not in ("total", *UNTOLD))
+            if told := ", ".join(counts):
+                _print(f"{self._total} jobs: {told}")
 
     def _job_info(self, record: Any) -> None:
         name = " ".join([record.rule_name, *map(str, (record.wildcards or {}).values())])
@@ -112,7 +115,7 @@ class LogHandler(LogHandlerBase):
         self._done += 1
         name, started = self._jobs.get(record.job_id, ("", time.monotonic()))
         self._failed.pop(record.job_id, None)
-        if name != "all":
+        if name not in UNTOLD:
             _print(f"{_clock()}  {self._done}/{self._total}  {name}  {time.monotonic() - started:.0f} s")
 
     def _job_error(self, record: Any) -> None:
@@ -145,27 +148,15 @@ def _reason(logs: list[str], logs_of_scheduler: list[str], told: str = "") -> li
     What a launcher of several processes says after they failed is left out, and so is most of the scheduler's log,
     which holds the output of a Snakemake of its own.
     """
-    lines = [line for log in logs for line in _before_launcher(_lines(log))[-LAST_LINES:]]
+    lines = [line for log in logs for line in before_launcher(log_lines(log))[-LAST_LINES:]]
     for log in logs_of_scheduler:
-        lines += [line for line in _lines(log) if SCHEDULERS_WORD.search(line)][-LAST_LINES_AGAIN:]
+        lines += [line for line in log_lines(log) if SCHEDULERS_WORD.search(line)][-LAST_LINES_AGAIN:]
     lines += [line.strip() for line in told.splitlines() if line.strip()][:LAST_LINES]
     return lines or ["(there is no log)"]
 
 
-def _before_launcher(lines: list[str]) -> list[str]:
-    at = [number for number, line in enumerate(lines) if LAUNCHERS_WORD.match(line)]
-    return lines[: at[0]] if at and at[0] else lines
-
-
 def _clock() -> str:
     return time.strftime("%H:%M:%S")
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
-    except OSError:
-        return []
 
 
 def _print(text: str) -> None:

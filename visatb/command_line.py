@@ -32,7 +32,7 @@ def column(text: str) -> Column:
     return Column(task, metric, METRICS[metric].higher_is_better)
 
 
-def temperature(text: str) -> float | str:
+def number_or_auto(text: str) -> float | str:
     """Read a number, or ``auto``."""
     return text if text == "auto" else float(text)
 
@@ -58,7 +58,7 @@ def add_balancing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--estimator", choices=("paper", "shrunk"), default="paper", help="of C")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of mini and of each plus run")
     parser.add_argument("--on-unlearned", choices=("drop", "clip", "error"), default="drop")
-    parser.add_argument("--temperature", type=temperature, default="auto", help="T of Eq. 4, 5, 7; a number or auto")
+    parser.add_argument("--temperature", type=number_or_auto, default="auto", help="T of Eq. 4, 5, 7; a number or auto")
     parser.add_argument("--alpha-out", type=float, default=0.25)
     parser.add_argument("--alpha-in", type=float, default=0.25)
     parser.add_argument("--alpha-difficulty", type=float, default=0.5)

@@ -7,6 +7,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from visatb.config_balancing import BalancingConfig, DwaConfig, Igbv1Config, VariantConfig
 from visatb.config_resources import ResourcesConfig
 from visatb.config_sources import SPLITS, SourceConfig, SplitFiles, each_split
+from visatb.config_throughput import Throughput, ThroughputConfig
+from visatb.config_tracking import TrackingConfig
 from visatb.config_types import (
     FloatFromZero,
     IntFromZero,
@@ -17,7 +19,7 @@ from visatb.config_types import (
     Paths,
     PositiveFloat,
     PositiveInt,
-    Rate,
+    RateOrAuto,
     Section,
     Seed,
     Share,
@@ -70,8 +72,25 @@ class FixedTaskConfig(Section):
 class SamplingConfig(Section):
     """Rates of the nested random subsets; the same for every task."""
 
-    large: Rate = Field(1.0, description="R_large: share of a task's train split in its large subset")
-    mini: Rate = Field(0.03125, description="R_mini: share of the train split in the mini subset, within large")
+    large: RateOrAuto = Field(
+        1.0,
+        description=(
+            "R_large: share of a task's train split in its large subset; `auto` is the smallest with more than 10,000 "
+            "samples and 100 steps of every large subset"
+        ),
+    )
+    mini: RateOrAuto = Field(
+        0.03125,
+        description=(
+            "R_mini: share of the train split in the mini subset, within large; `auto` is the smallest with 1,000 "
+            "samples of every task and more than 100 steps over all minis, half of R_large at most"
+        ),
+    )
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether both rates are numbers."""
+        return self.large != "auto" and self.mini != "auto"
 
 
 class TrainingConfig(Section):
@@ -221,6 +240,10 @@ class Config(Section):
         "refuse", description="a record whose id was there before is a bad one, or its id gets an ending (`-2`, ...)"
     )
     resources: ResourcesConfig = Field(ResourcesConfig(), description="what jobs ask the scheduler for")
+    throughput: Throughput = Field(
+        ThroughputConfig(), description="how fast the machines are; a number stands for `training`"
+    )
+    tracking: TrackingConfig = Field(TrackingConfig(), description="where trainings report to, beside TensorBoard")
     python: str | None = Field(None, description="interpreter for training and prediction, if not the workflow's own")
 
 

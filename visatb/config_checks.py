@@ -171,9 +171,10 @@ def _known(names: Iterable[str]) -> str:
 
 
 def _sampling(config: Config) -> Iterator[str]:
-    if config.sampling.mini >= config.sampling.large:
+    large, mini = config.sampling.large, config.sampling.mini
+    if isinstance(large, float) and isinstance(mini, float) and mini >= large:
         yield (
-            f"sampling: mini ({config.sampling.mini:g}) must be smaller than large ({config.sampling.large:g}); "
+            f"sampling: mini ({mini:g}) must be smaller than large ({large:g}); "
             "the mini subset is drawn from the large one"
         )
 

@@ -38,6 +38,16 @@ def _temperature(value: object) -> float | str:
     return "auto" if value == "auto" else number
 
 
+def _rate(value: object) -> float | str:
+    try:
+        number = float("nan" if isinstance(value, bool) else value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = float("nan")
+    if value != "auto" and not 0 < number <= 1:
+        raise ValueError("expected 'auto' or a number above 0, up to 1")
+    return "auto" if value == "auto" else number
+
+
 def web_address(address: str) -> str:
     """Return an address without a slash at its end; refuse what is none."""
     parts = urlsplit(address)
@@ -50,13 +60,13 @@ Name = Annotated[str, AfterValidator(_checked_name)]
 Paths = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
 Words = Annotated[list[str], BeforeValidator(_as_list)]
 Number = BeforeValidator(_no_truth_value)
-Rate = Annotated[float, Number, Field(gt=0, le=1, allow_inf_nan=False)]
 Share = Annotated[float, Number, Field(ge=0, le=1, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Number, Field(gt=0, allow_inf_nan=False)]
 FloatFromZero = Annotated[float, Number, Field(ge=0, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Number, Field(ge=1)]
 IntFromZero = Annotated[int, Number, Field(ge=0)]
 Seed = Annotated[int, Number, Field(ge=0, lt=2**31)]
+RateOrAuto = Annotated[float | Literal["auto"], PlainValidator(_rate)]
 Parameter = str | bool | int | float
 Part = Literal["vision_tower", "projector", "language_model"]
 PARTS = get_args(Part)

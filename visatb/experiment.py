@@ -1,7 +1,7 @@
 """What an experiment consists of: its tasks and groups, the runs to be trained, their mixtures and evaluations."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from glob import glob
 from pathlib import Path
@@ -17,6 +17,7 @@ from visatb.config import (
 from visatb.config_balancing import BalancingConfig
 from visatb.config_checks import checked_configs
 from visatb.config_resources import TrainingResources
+from visatb.errors import VisatbError
 from visatb.evaluation.metric_names import BOX_METRICS, JUDGED_METRICS
 from visatb.runs import Run, balance_settings, balancings, final_runs, measuring_runs, united
 from visatb.validation_matrix import BalanceSettings
@@ -210,8 +211,15 @@ class Experiment:
 
     def rate(self, subset: str) -> float:
         """Return the share of a train split that a subset holds."""
-        sampling = self.config.sampling
-        return {"mini": sampling.mini, "large": sampling.large, "train": 1.0}[subset]
+        rate = 1.0 if subset == "train" else getattr(self.config.sampling, subset)
+        if isinstance(rate, str):
+            raise VisatbError(f"sampling.{subset} is '{rate}': it is known only when the records are counted")
+        return rate
+
+    def with_rates(self, large: float, mini: float) -> "Experiment":
+        """Return the same experiment with these sampling rates, where the config left them to the data."""
+        sampling = self.config.sampling.model_copy(update={"large": large, "mini": mini})
+        return replace(self, config=self.config.model_copy(update={"sampling": sampling}))
 
     def evaluations(self, split: str) -> list[Evaluation]:
         """Return every (run, split, task) that is predicted and scored on ``split``."""

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +64,34 @@ def hold(folder: str | Path, what: str) -> SoftFileLease:
                 f"Wait until it ends, or stop it, and give the command again"
             ) from None
     return lock
+
+
+def at_work(folder: str | Path) -> str:
+    """Return which living process works in ``folder``, e.g. ``process 12 on node3``, or nothing; never takes the lock.
+
+    Of an owner on another machine only its signs of life are known, by this machine's clock.
+    """
+    path = Path(folder) / LOCK
+    try:
+        silent = time.time() - path.stat().st_mtime
+    except OSError:
+        return ""
+    lock = SoftFileLease(path, lease_duration=LEASE_SECONDS)
+    if lock.owner is None:
+        return ""
+    if lock.owner.hostname == socket.gethostname():
+        return _owner(lock) if _is_alive(lock.owner.pid) else ""
+    return _owner(lock) if abs(silent) < 2 * LEASE_SECONDS else ""
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _acquired_after_lease(lock: SoftFileLease, what: str) -> bool:

@@ -5,6 +5,7 @@ from math import ceil
 
 import pandas as pd
 
+from visatb.costs import Basis, RunCosts
 from visatb.data.mixtures import subset_size
 from visatb.experiment import Experiment, Run
 
@@ -12,13 +13,13 @@ Sizes = Mapping[tuple[str, str], int]
 """(task, split) -> number of its records; also (task, ``mini`` or ``large``), where such a subset is ready-made."""
 
 
-def plan(experiment: Experiment, sizes: Sizes) -> pd.DataFrame:
+def plan(experiment: Experiment, sizes: Sizes, basis: Basis | None = None) -> pd.DataFrame:
     """Return one row a run: ``run``, ``kind``, ``trained on``, ``samples``, ``steps`` and ``evaluations``.
 
     ``samples`` are those of one epoch, ``steps`` the optimiser steps of the whole training, ``evaluations`` the
-    answers that are generated for it.
+    answers that are generated for it. With ``basis``, estimated costs follow: see `visatb.costs.RunCosts.columns`.
     """
-    return pd.DataFrame([_row(experiment, run, sizes) for run in experiment.runs.values()])
+    return pd.DataFrame([_row(experiment, run, sizes, basis) for run in experiment.runs.values()])
 
 
 def idle_methods(experiment: Experiment, plan: pd.DataFrame) -> list[str]:
@@ -36,18 +37,23 @@ def idle_methods(experiment: Experiment, plan: pd.DataFrame) -> list[str]:
     ]
 
 
-def _row(experiment: Experiment, run: Run, sizes: Sizes) -> dict[str, object]:
+def _row(experiment: Experiment, run: Run, sizes: Sizes, basis: Basis | None) -> dict[str, object]:
     training = experiment.config.training
-    samples = sum(_samples(experiment, sizes, task, subset) for task, subset in run.mixture.items())
-    answers = sum(sizes[task, split] for split, tasks in run.evaluates.items() for task in tasks)
-    return {
+    of_task = {task: _samples(experiment, sizes, task, subset) for task, subset in run.mixture.items()}
+    samples = sum(of_task.values())
+    steps = ceil(ceil(samples / training.global_batch_size) * training.epochs)
+    answers = {(task, split): sizes[task, split] for split, tasks in run.evaluates.items() for task in tasks}
+    counted = {
         "run": run.name,
         "kind": run.kind,
         "trained on": _words(run.mixture),
         "samples": samples,
-        "steps": ceil(ceil(samples / training.global_batch_size) * training.epochs),
-        "evaluations": answers,
+        "steps": steps,
+        "evaluations": sum(answers.values()),
     }
+    if basis is None:
+        return counted
+    return counted | RunCosts(experiment, run, of_task, steps, answers).columns(basis)
 
 
 def _samples(experiment: Experiment, sizes: Sizes, task: str, subset: str) -> int:

@@ -1,7 +1,9 @@
-"""What an experiment's evaluation needs of the machine, asked before anything is trained."""
+"""What an experiment's trainings and evaluation need of the machine, asked before anything is trained."""
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 
 from visatb.config import OPENAI
@@ -14,11 +16,16 @@ from visatb.zero_shot.plan import benchmarks, methods
 
 
 def check_machine(experiment: Experiment) -> None:
-    """Raise one `VisatbError` with all that the scores which are still to be made will miss here, or return."""
+    """Raise one `VisatbError` with all that the trainings and scores still to be made will miss here, or return."""
     unscored = _unscored(experiment)
-    missing = [*_java(experiment, unscored), *_key(experiment, unscored), *_zero_shot(experiment)]
-    if missing:
-        raise VisatbError(f"the evaluation could not run on this machine:\n{bullet_list(missing)}")
+    evaluation = [*_java(experiment, unscored), *_key(experiment, unscored), *_zero_shot(experiment)]
+    training = list(_wandb(experiment))
+    missing = {"evaluation": evaluation, "training": training}
+    told = [
+        f"the {what} could not run on this machine:\n{bullet_list(lines)}" for what, lines in missing.items() if lines
+    ]
+    if told:
+        raise VisatbError("\n".join(told))
 
 
 def _unscored(experiment: Experiment) -> set[str]:
@@ -48,6 +55,27 @@ def _key(experiment: Experiment, unscored: set[str]) -> Iterator[str]:
         yield (
             f"tasks {', '.join(tasks)}: the judge at {judge.endpoint} needs a key, and the environment variable "
             f"{judge.key_variable} is not set; set it, or name another one in evaluation.judge.key_variable"
+        )
+
+
+def _wandb(experiment: Experiment) -> Iterator[str]:
+    """Weights & Biases needs its package where trainings run, and a key unless it is to stay offline."""
+    trained = all((experiment.folder / "runs" / run.name / "model").is_dir() for run in experiment.trained_runs)
+    if experiment.config.tracking.wandb is None or trained:
+        return
+    python = experiment.config.python or sys.executable
+    look = "import importlib.util, sys; sys.exit(importlib.util.find_spec('wandb') is None)"
+    try:
+        lacks = subprocess.run([python, "-c", look], capture_output=True, timeout=60, check=False).returncode != 0
+    except (OSError, subprocess.TimeoutExpired) as error:
+        yield f"python: {python} cannot be asked for the package wandb ({error}); correct its path"
+        return
+    if lacks:
+        yield f"tracking.wandb: {python} has no package wandb; install it there (pip install wandb), or take this away"
+    if not os.environ.get("WANDB_API_KEY") and os.environ.get("WANDB_MODE") not in ("offline", "disabled"):
+        yield (
+            "tracking.wandb: the environment variable WANDB_API_KEY is not set; set it, or WANDB_MODE=offline to write "
+            "files that `wandb sync` sends later"
         )
 
 

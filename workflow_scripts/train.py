@@ -54,6 +54,10 @@ def arguments() -> argparse.Namespace:
     machine.add_argument("--deepspeed", help="a DeepSpeed config file")
     machine.add_argument("--save-steps", type=int, default=200)
     machine.add_argument("--keep-checkpoints", type=int, default=2)
+    tracking = parser.add_argument_group("tracking: where the course is shown, beside TensorBoard files")
+    tracking.add_argument("--wandb-project", help="on Weights & Biases; the key is taken from WANDB_API_KEY")
+    tracking.add_argument("--wandb-entity", help="user or team of the project")
+    tracking.add_argument("--experiment", default="", help="the group of runs there")
     return parser.parse_args()
 
 
@@ -66,6 +70,7 @@ def main() -> None:
     from visatb.training.fit import fit
     from visatb.training.processes import leave_when_all_is_done
     from visatb.training.recipe import Machine, Recipe
+    from visatb.training.tracking import WandbProject
 
     weights = dict(args.weight)
     if args.weights:
@@ -76,7 +81,8 @@ def main() -> None:
     machine = Machine(**{name: given[name] for name in Machine.__dataclass_fields__ if name in given})
     numbers = {name: given[name] for name in Method.__dataclass_fields__ if name in given}
     method = Method(args.method, groups(args.group), **numbers)
-    fit(args.run, args.mixture, args.base, weights or None, recipe, machine, args.folder, args.output, method)
+    wandb = WandbProject(args.wandb_project, args.wandb_entity, args.experiment) if args.wandb_project else None
+    fit(args.run, args.mixture, args.base, weights or None, recipe, machine, args.folder, args.output, method, wandb)
     leave_when_all_is_done()
 
 

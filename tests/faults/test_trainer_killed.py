@@ -66,7 +66,7 @@ def test_killed_at_any_moment_it_ends_as_if_undisturbed(tmp_path: Path, training
 
 def left_behind(folder: Path) -> list[str]:
     """Return what lies in a finished run's folder and has no business there."""
-    expected = {"model", "training.jsonl", "checkpoints"}
+    expected = {"model", "training.jsonl", "tensorboard", "checkpoints"}
     own = next(path for path in folder.glob("checkpoints/*/finished")).parent
     strangers = [path for path in folder.iterdir() if path.name not in expected]
     strangers += [path for path in folder.glob("checkpoints/*") if path != own]

@@ -264,7 +264,14 @@ def test_models_of_one_size_are_told_apart(tmp_path: Path) -> None:
         folder_digest(tmp_path / "none")
 
 
-LOG = {"loss": 1.0, "tokens": 10.0, "task_loss": {"vqa": 1.0}, "weights": {"vqa": 1.0}, "learning_rate": 0.1}
+LOG = {
+    "loss": 1.0,
+    "tokens": 10.0,
+    "input_tokens": 90,
+    "learning_rate": 0.1,
+    "task_loss": {"vqa": 1.0},
+    "weights": {"vqa": 1.0},
+}
 
 
 def log_once(path: Path, step: int) -> None:

@@ -47,7 +47,7 @@ def test_no_description_breaks_its_table():
 @pytest.mark.parametrize(
     "row",
     [
-        "| `mini` | number, > 0 and <= 1 | `0.03125` |",
+        "| `mini` | number or `auto` | `0.03125` |",
         "| `temperature` | number or `auto` | `auto` |",
         "| `schedule` | `cosine` or `linear` or `constant_with_warmup` | `cosine` |",
         "| `in` | number, >= 0 and <= 1 | `0.25` |",

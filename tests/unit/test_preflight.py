@@ -131,3 +131,31 @@ def test_the_workflow_refuses_before_anything_runs(tmp_path: Path):
     assert done.returncode
     assert "tasks caption: CIDEr-PTB needs Java, and there is no 'java' on the PATH" in done.stderr
     assert not (tmp_path / "work" / "data").exists()
+
+
+def tracked(**more: Any) -> Experiment:
+    return Experiment.from_values(config_values(tracking={"wandb": {"project": "mine"}}, **more))
+
+
+def test_weights_and_biases_needs_its_package_and_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Asked is the interpreter that trains, before anything is trained."""
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    with pytest.raises(VisatbError, match="the training could not run") as told:
+        check_machine(tracked())
+    assert f"tracking.wandb: {sys.executable} has no package wandb" in str(told.value)
+    assert "WANDB_API_KEY is not set" in str(told.value)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    with pytest.raises(VisatbError) as told:
+        check_machine(tracked())
+    assert "WANDB_API_KEY" not in str(told.value)
+    (tmp_path / "wandb").mkdir()
+    (tmp_path / "wandb" / "__init__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    check_machine(tracked())
+    with pytest.raises(VisatbError, match="nowhere cannot be asked for the package wandb"):
+        check_machine(tracked(python="nowhere"))
+    for run in tracked().trained_runs:
+        (tracked().folder / "runs" / run.name / "model").mkdir(parents=True)
+    monkeypatch.delenv("PYTHONPATH")
+    check_machine(tracked())

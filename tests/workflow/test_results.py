@@ -12,8 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from running import run_workflow
+from running import dry_run, run_workflow
 from safetensors import safe_open
+
+from visatb.locking import hold
 
 TASKS = ("caption", "vqa", "gqa", "region")
 EXACT = ("vqa", "gqa")
@@ -67,6 +69,41 @@ def test_where_it_comes_from_is_written_down(results: Path):
     described = [json.loads(path.read_text()) for path in (results / "runs").glob("*/checkpoints/*/training.json")]
     assert found["base model"]["fingerprint"] == [described[0]["base"]]
     assert {one["sha256"] for one in found["mixtures"].values()} == {one["mixture"] for one in described}
+
+
+def test_the_plan_is_made_before_anything_is_trained_and_tells_its_tokens(results: Path, finished: Path):
+    output = (finished / "output.txt").read_text()
+    assert output.index("The plan of the experiment") < output.index("[mini] step")
+    plan = table(results / "plan.tsv", "run")
+    for run in plan.index:
+        lines = [json.loads(line) for line in (results / "runs" / run / "training.jsonl").read_text().splitlines()]
+        read = sum(line["input_tokens"] for line in lines)
+        # Samples are the same, and so are their tokens; padding differs with the order.
+        least = plan.loc[run, "tokens"] - plan.loc[run, "padding"]
+        assert least <= read <= least + 2 * plan.loc[run, "padding"]
+        assert read == pytest.approx(plan.loc[run, "tokens"], rel=0.02)
+        model = results / "runs" / run / "model" / "model.safetensors"
+        assert plan.loc[run, "disk_gb"] * 1e9 == pytest.approx(model.stat().st_size, rel=0.05)
+        assert len(list((results / "runs" / run / "tensorboard").glob("events.*"))) == 1
+    ledger = table(results / "token_ledger.tsv", "task")
+    tokens = [json.loads(line) for line in (results / "runs/ew/training.jsonl").read_text().splitlines()]
+    assert sum(line["tokens"] for line in tokens) == ledger["supervised"].sum()
+    assert ledger["share"].sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_status_of_the_finished_experiment_beside_a_running_one(copied: Path):
+    held = hold(copied / "results" / "demo-small", "a running workflow")
+    try:
+        text = run_workflow(copied, "status")
+    finally:
+        held.release()
+    assert "demo-small: process" in text
+    assert "Trainings: 11 done." in text
+    assert "Failed" not in text
+
+
+def test_a_given_throughput_makes_nothing_but_the_plan_again(finished: Path):
+    assert dry_run(finished, "--config", "throughput={training: 1000}") == set()
 
 
 def test_mixtures_are_nested_and_whole(results: Path):

@@ -8,18 +8,15 @@ import pandas as pd
 
 from visatb.equations import Booleans
 from visatb.errors import VisatbError, bullet_list
+from visatb.reporting.costs import COSTS, CPU_HEADS, HEADS, costs_text, shown_costs
 from visatb.reporting.runs import FINAL, PREPARATION, SINGLE, stage
 from visatb.reporting.tables import text_table
-
-LARGE_SAMPLES, LARGE_STEPS = 10_000, 100
-"""A large subset should hold more samples and be trained for more steps than this (appendix G of the paper)."""
-
-MINI_SAMPLES, MINI_STEPS = 1_000, 100
-"""A task's mini subset should hold at least so many samples, all of them more steps than so (appendix B)."""
+from visatb.sampling_rates import LARGE_SAMPLES, LARGE_STEPS, MINI_SAMPLES, MINI_STEPS
 
 STAGE_TITLES = {PREPARATION: "preparation", SINGLE: "single-task", FINAL: "final"}
 Form = Literal["paired", "simple"]
 _COUNTS = ("samples", "steps", "evaluations")
+_UNSHOWN = ("padding", "checkpoints_gb", "note")
 
 
 @dataclass(frozen=True)
@@ -39,18 +36,33 @@ def plan_text(
     form: Form = "paired",
     idle_methods: Sequence[str] = (),
     seeds: int = 1,
+    on_gpus: bool = True,
+    speeds_known: bool = False,
+    chosen_rates: Sequence[str] = (),
 ) -> str:
     """Return the plan as aligned text with totals, the cost of the preparation and warnings.
 
-    ``plan``: a row per run with ``run``, ``kind``, ``samples`` (of one epoch), ``steps`` and ``evaluations``, and any
-    columns of text beside them. ``rate_large``, ``rate_mini``: R_large and R_mini. ``groups``: N.
-    ``form``: of the balancing. ``idle_methods``: lines on methods whose weights would never move.
-    ``seeds``: trainings of ``mini`` and of each ``plus-`` run.
+    Args:
+        plan: a row per run with ``run``, ``kind``, ``samples`` (of one epoch), ``steps`` and ``evaluations``, any
+            columns of text beside them, and the costs of `visatb.costs` if they are known.
+        rate_large: R_large.
+        rate_mini: R_mini.
+        groups: N.
+        form: of the balancing.
+        idle_methods: lines on methods whose weights would never move.
+        seeds: trainings of ``mini`` and of each ``plus-`` run.
+        on_gpus: whether hours are those of GPUs.
+        speeds_known: whether any throughput is known.
+        chosen_rates: lines on rates that the config left to the data.
     """
     missing = [column for column in ("run", "kind", *_COUNTS) if column not in plan.columns]
     if missing:
         raise VisatbError(f"the plan has no column {', '.join(missing)}; it has {', '.join(plan.columns)}")
-    parts = [plan_table(plan), cost_text(plan, rate_large, rate_mini, groups, form, seeds)]
+    parts = [plan_table(plan, on_gpus), cost_text(plan, rate_large, rate_mini, groups, form, seeds)]
+    if costs := costs_text(plan, on_gpus, speeds_known):
+        parts.append(costs)
+    if chosen_rates:
+        parts.append("Sampling rates that the config leaves to the data (`auto`):\n" + bullet_list(chosen_rates))
     warnings = plan_warnings(plan, rate_large, rate_mini)
     if warnings:
         parts.append(
@@ -61,37 +73,41 @@ def plan_text(
     return "\n\n".join(parts) + "\n"
 
 
-def plan_table(plan: pd.DataFrame) -> str:
+def plan_table(plan: pd.DataFrame, on_gpus: bool = True) -> str:
     """Return the runs as an aligned table, ended by one row of totals per stage and one over all."""
-    words = [column for column in plan.columns if column not in _COUNTS]
-    shown = plan[words].astype(str).join(_grouped_digits(plan))
+    words = [column for column in plan.columns if column not in (*_COUNTS, *COSTS, *_UNSHOWN)]
     stages = plan["run"].map(stage)
     totals = [(STAGE_TITLES[kind], plan[stages == kind]) for kind in STAGE_TITLES if (stages == kind).any()]
     rows = [_total_row(f"all {title} runs", runs, words) for title, runs in totals]
-    rows.append(_total_row("all runs", plan, words))
-    return text_table(pd.concat([shown, pd.DataFrame(rows)])[plan.columns], left=words)
+    every = pd.concat([plan, pd.DataFrame([*rows, _total_row("all runs", plan, words)])], ignore_index=True)
+    costs = shown_costs(every)
+    shown = every[words].astype(str).join(_grouped_digits(every)).join(costs)
+    return text_table(shown.rename(columns=HEADS if on_gpus else CPU_HEADS), left=words, right=HEADS.values())
 
 
 def _grouped_digits(counts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({column: [f"{count:,.0f}" for count in counts[column]] for column in _COUNTS}, counts.index)
 
 
-def _total_row(title: str, runs: pd.DataFrame, words: Iterable[str]) -> dict[str, str]:
-    sums = runs[list(_COUNTS)].sum()
-    return dict.fromkeys(words, "") | {"run": title} | {column: f"{sums[column]:,.0f}" for column in _COUNTS}
+def _total_row(title: str, runs: pd.DataFrame, words: Iterable[str]) -> dict[str, object]:
+    """The sum of a cost of which a part is not known is not known either."""
+    numbers = [column for column in (*_COUNTS, *COSTS) if column in runs]
+    sums = {column: pd.to_numeric(runs[column]).sum(skipna=False) for column in numbers}
+    return dict.fromkeys(words, "") | {"run": title} | sums
 
 
-def preparation_cost(plan: pd.DataFrame, form: Form = "paired") -> float | None:
-    """Return the samples of all preparation runs in units of one final training; None without a final run.
+def preparation_cost(plan: pd.DataFrame, form: Form = "paired", unit: str = "samples") -> float | None:
+    """Return what all preparation runs cost in units of one final training; None without a final run.
 
+    ``unit``: what is counted, a column of the plan.
     In the simple form these are the single-task runs too, which the method ``stl`` then has for nothing.
     """
     stages = plan["run"].map(stage)
-    final = plan.loc[stages == FINAL, "samples"]
-    if final.empty:
+    final = plan.loc[stages == FINAL, unit]
+    if final.empty or plan[unit].isna().any() or not final.max():
         return None
     measured = (PREPARATION,) if form == "paired" else (PREPARATION, SINGLE)
-    return float(plan.loc[stages.isin(measured), "samples"].sum() / final.max())
+    return float(plan.loc[stages.isin(measured), unit].sum() / final.max())
 
 
 def cost_text(
@@ -112,7 +128,10 @@ def cost_text(
     cost = preparation_cost(plan, form)
     if cost is None:
         return f"Measuring the weights costs about {formula} times a final training; this plan holds none."
-    return f"Measuring the weights costs {cost:.2f} times a final training, counted in samples ({formula})."
+    others = {"tokens": "in tokens", "gpu_hours": "in hours, answers included"}
+    known = [(words, preparation_cost(plan, form, unit)) for unit, words in others.items() if unit in plan]
+    more = "".join(f"; {words} {number:.2f} times" for words, number in known if number)
+    return f"Measuring the weights costs {cost:.2f} times a final training, counted in samples ({formula}){more}."
 
 
 def subset_sizes(plan: pd.DataFrame, rate_large: float, rate_mini: float) -> dict[str, SubsetSizes]:

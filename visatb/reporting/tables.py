@@ -35,12 +35,12 @@ def format_numbers(values: Iterable[float], decimals: int) -> list[str]:
     return ["" if pd.isna(value) else f"{value:z.{decimals}f}" for value in values]
 
 
-def text_table(table: pd.DataFrame, left: Collection[str] = ()) -> str:
+def text_table(table: pd.DataFrame, left: Collection[str] = (), right: Collection[str] = ()) -> str:
     """Lay out a table of strings as plain text.
 
-    The columns ``left`` are left-aligned, all others are aligned on their decimal points.
+    The columns ``left`` are left-aligned, ``right`` right-aligned, all others are aligned on their decimal points.
     """
-    alignment = ["left" if column in left else "decimal" for column in table.columns]
+    alignment = ["left" if c in left else "right" if c in right else "decimal" for c in table.columns]
     heads = ["left" if column in left else "right" for column in table.columns]
     return tabulate(
         table.to_numpy().tolist(),

@@ -79,17 +79,12 @@ def assemble(pieces: Pieces, output: str | Path, shard_size: int = SHARD_SIZE) -
     Raises:
         VisatbError: a piece is missing or no piece of a LLaVA-1.5, two do not fit each other, or the disk is too small.
     """
-    language = local_folder(pieces.language_model, DESCRIPTIONS)
-    vision = local_folder(pieces.vision_tower, DESCRIPTIONS)
-    text, tower = _piece_config(language, "llama"), _piece_config(vision, "clip_vision_model")
-    tokenizer = _tokenizer(language, text.vocab_size)
+    config, processor, vocabulary = _described(pieces)
     found = {
         **_renamed(stored_tensors(_weights(pieces.language_model)), LANGUAGE_NAMES),
         **_renamed(stored_tensors(_weights(pieces.vision_tower)), VISION_NAMES),
         **_renamed(stored_tensors([_projector_file(pieces.projector)]), PROJECTOR_NAMES),
     }
-    vocabulary = text.vocab_size
-    config = _config(text, tower, tokenizer)
     _check_tensors(found, config, vocabulary, pieces)
     _check_disk(sum(tensor.size for tensor in found.values()), Path(output))
     with atomic_path(output) as folder:
@@ -97,8 +92,28 @@ def assemble(pieces: Pieces, output: str | Path, shard_size: int = SHARD_SIZE) -
         _write_weights(found, config.text_config.vocab_size, folder, shard_size)
         config.save_pretrained(folder)
         _generation_config(config).save_pretrained(folder)
-        _processor(tokenizer, vision, config).save_pretrained(folder)
+        processor.save_pretrained(folder)
     say(f"[assemble_model] {output}: {len(found)} tensors, vocabulary of {config.text_config.vocab_size}")
+
+
+def described(pieces: Pieces) -> tuple[LlavaConfig, LlavaProcessor]:
+    """Return configuration and processor of the checkpoint that ``pieces`` would make; no weights are read.
+
+    Raises:
+        VisatbError: as `assemble` does, of what describes the language model and the vision tower.
+    """
+    return _described(pieces)[:2]
+
+
+def _described(pieces: Pieces) -> tuple[LlavaConfig, LlavaProcessor, int]:
+    """Return configuration, processor, and the vocabulary of the language model before it grows."""
+    language = local_folder(pieces.language_model, DESCRIPTIONS)
+    vision = local_folder(pieces.vision_tower, DESCRIPTIONS)
+    text, tower = _piece_config(language, "llama"), _piece_config(vision, "clip_vision_model")
+    vocabulary = text.vocab_size
+    tokenizer = _tokenizer(language, vocabulary)
+    config = _config(text, tower, tokenizer)
+    return config, _processor(tokenizer, vision, config), vocabulary
 
 
 def _weights(source: str) -> list[Path]:

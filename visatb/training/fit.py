@@ -39,6 +39,7 @@ from visatb.training.processes import (
     world_size,
 )
 from visatb.training.recipe import Machine, Recipe, training_arguments
+from visatb.training.tracking import TensorBoard, Tracker, WandbProject, WeightsAndBiases
 from visatb.training.trainer import VitwTrainer
 from visatb.training.weighting import Weighting, weights_of
 from visatb.training.weighting_methods import Method
@@ -82,6 +83,7 @@ def fit(
     folder: str | Path,
     output: str | Path,
     method: Method | None = None,
+    wandb: WandbProject | None = None,
 ) -> None:
     """Train ``base`` on a mixture and put the model at ``output``.
 
@@ -98,6 +100,7 @@ def fit(
         folder: the run's own folder.
         output: where the finished model goes.
         method: what becomes of the weights during the training; by default they stay as given.
+        wandb: where on Weights & Biases it is shown, if it is to be; TensorBoard files are written in any case.
 
     Raises:
         VisatbError: a task of the mixture has no weight, the batch does not split evenly over the devices, the devices
@@ -125,7 +128,8 @@ def fit(
         disable_progress_bar()
         if machine.deepspeed:
             prepare_deepspeed(machine.deepspeed, machine.gpus)
-        trainer = _trainer(run, table, tasks, weighting, base, recipe, machine, Path(folder), checkpoints)
+        trainer = _trainer(run, table, tasks, weighting, base, recipe, machine, checkpoints)
+        trainer.add_callback(_history(run, Path(folder), checkpoints, wandb))
         with LeaveOnSignal() as leaving:
             trainer.add_callback(leaving)
             trainer.train(resume_from_checkpoint=_resume_point(run, trainer, checkpoints))
@@ -198,7 +202,6 @@ def _trainer(
     base: str,
     recipe: Recipe,
     machine: Machine,
-    folder: Path,
     checkpoints: Checkpoints,
 ) -> VitwTrainer:
     arguments = training_arguments(recipe, machine, checkpoints.steps)
@@ -213,7 +216,6 @@ def _trainer(
         # A copy: a tokenizer notes how it last padded, and what is saved must not depend on the steps of this attempt.
         data_collator=Collator(copy.deepcopy(processor), tasks, recipe.max_length, always_an_image=has_images),
         processing_class=processor,
-        callbacks=[History(folder / "training.jsonl", run)],
         tasks=tasks,
         weighting=weighting,
         normalization=recipe.normalization,
@@ -222,6 +224,13 @@ def _trainer(
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _history(run: str, folder: Path, checkpoints: Checkpoints, wandb: WandbProject | None) -> History:
+    trackers: list[Tracker] = [TensorBoard(folder / "tensorboard", run)]
+    if wandb is not None:
+        trackers.append(WeightsAndBiases(wandb, run, checkpoints.folder.name, folder))
+    return History(folder / "training.jsonl", run, trackers)
 
 
 def _finish(trainer: VitwTrainer, checkpoints: Checkpoints, output: str | Path) -> None:

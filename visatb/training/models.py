@@ -65,10 +65,15 @@ def read_template(name: str) -> str:
 
 def model_family(path: str | Path) -> str:
     """Return the family (`FAMILIES`) of a model folder or hub name, read from its config."""
-    return _config_of(path).model_type
+    return load_config(path).model_type
 
 
-def _config_of(path: str | Path) -> PretrainedConfig:
+def load_config(path: str | Path) -> PretrainedConfig:
+    """Return the configuration of a model folder or hub name, of a family and layout that are known here.
+
+    Raises:
+        VisatbError: there is none, or it is of another family or layout.
+    """
     try:
         config = AutoConfig.from_pretrained(**from_hub_or_folder(path))
     except (OSError, ValueError) as error:
@@ -101,7 +106,7 @@ def load_processor(path: str | Path) -> ProcessorMixin:
     Raises:
         VisatbError: there is no processor of a known family, or a hub name cannot be had.
     """
-    config = _config_of(path)
+    config = load_config(path)
     without_video = config.model_type == "qwen2_vl" and not is_torchvision_available()
     kind = Qwen2VLProcessor if without_video else AutoProcessor
     try:
@@ -165,7 +170,7 @@ def load_model(path: str | Path, dtype: torch.dtype, attention: str | None = Non
     Raises:
         VisatbError: there is no model of a known family, or its weights are missing, broken or incomplete.
     """
-    _config_of(path)
+    load_config(path)
     try:
         model, loading = AutoModelForImageTextToText.from_pretrained(
             **from_hub_or_folder(path),

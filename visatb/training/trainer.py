@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import nn
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
@@ -35,14 +36,22 @@ class VitwTrainer(WeightedLossMixin):
     ) -> None:
         weights = dict(zip(tasks, weighting.weights().tolist(), strict=True))
         super().__init__(*args, task_weights=weights, weighting=weighting, normalization=normalization, **kwargs)
+        self._read_since_log = 0
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor | int | None:
+        """Note how many tokens this process will read in the coming step, padding included."""
+        self._read_since_log += sum(batch["input_ids"].numel() for batch in batch_samples)
+        return super()._get_num_items_in_batch(batch_samples, device)
 
     def log_of_tasks(self, since: StepLoss) -> dict[str, Any]:
-        """Return the mean token loss of each task that was seen, the weights, and the supervised tokens."""
+        """Return the mean token loss of each task that was seen, the weights, and tokens: supervised ones and all."""
         seen = zip(self.tasks, since.nll, since.tokens, strict=True)
+        read, self._read_since_log = self._sum_over_ranks(np.array([self._read_since_log], dtype=float)), 0
         return {
             "task_loss": {task: float(total / count) for task, total, count in seen if count},
             "weights": dict(zip(self.tasks, self.weighting.weights().tolist(), strict=True)),
             "tokens": float(since.tokens.sum()),
+            "input_tokens": int(read[0]),
         }
 
     def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> Any:
