@@ -37,7 +37,9 @@ os.environ |= {
     "SCRIPTS": str(Path(workflow.basedir) / "workflow_scripts"),
     "MODEL_PYTHON": EXPERIMENT.config.python or "python",
 }
-PREPARATION = [run.name for run in EXPERIMENT.preparation_runs if run.is_trained]
+REMARKS = EXPERIMENT.remarks
+TRAINED = [run.name for run in EXPERIMENT.trained_runs]
+PREPARATION = [run.name for run in EXPERIMENT.preparation_runs if run.name in TRAINED]
 SINGLE = [run.name for run in EXPERIMENT.final_runs if run.kind == "single" and run.name not in PREPARATION]
 FINAL = [run.name for run in EXPERIMENT.final_runs if run.kind != "single"]
 SCORES = [
@@ -52,10 +54,12 @@ def one_of(names):
 
 
 def answering(all_tasks):
-    """The runs that answer all tasks, or one alone, each where the split of which this is true follows in the path."""
-    places = [(run.name, split, tasks) for run in EXPERIMENT.runs.values() for split, tasks in run.evaluates.items()]
+    """The runs that answer all tasks, or some one by one, each where the split of which this is true follows."""
+    places = [
+        (run, split, EXPERIMENT.asked(run.name, split)) for run in EXPERIMENT.runs.values() for split in run.evaluates
+    ]
     wanted = [place for place in places if (len(place[2]) == len(EXPERIMENT.tasks)) == all_tasks]
-    return "|".join(f"{re.escape(run)}(?=/{split}/)" for run, split, _ in wanted) or "(?!)"
+    return "|".join(f"{re.escape(run.name)}(?=/{split}/)" for run, split, _ in wanted) or "(?!)"
 
 
 wildcard_constraints:

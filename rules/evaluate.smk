@@ -29,7 +29,7 @@ rule predict:
         options=prediction_options,
         records=EXPERIMENT.folder / "records",
         output=subpath(output[0], parent=True),
-        model=lambda w, input: str(input.model) or BASE,
+        model=lambda w, input: str(input.model) or base_of(w),
         folder=lambda w: EXPERIMENT.folder / "runs" / w.run,
         sizes=lambda w, input: f"--sizes {shlex.quote(input.sizes)}" if input.get("sizes") else "",
     shell:
@@ -103,7 +103,7 @@ rule score:
         mem_mb=4000,
         runtime=60,
     params:
-        options=lambda w: options(metrics=EXPERIMENT.tasks[w.task].metrics),
+        options=lambda w: options(metrics=EXPERIMENT.tasks[w.task].metrics, origin=REUSE.model_origin(w.run)),
         versions=metric_versions,
     shell:
         "python $SCRIPTS/score.py --predictions {input.predictions:q} --verdicts {input.verdicts:q} {params.options}"

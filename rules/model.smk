@@ -1,17 +1,19 @@
-# A base checkpoint that is assembled from its pieces.
+# Base checkpoints that are assembled from their pieces.
 
 
-if ASSEMBLY:
+if ASSEMBLED:
 
     rule assemble_model:
         input:
-            PIECES_HERE,
+            pieces_here,
         output:
-            directory(BASE),
+            directory("{checkpoint}"),
         log:
-            "<results>/logs/assemble_model.log",
+            "<results>/logs/assemble_model/{checkpoint}.log",
         benchmark:
-            "<results>/benchmarks/assemble_model.tsv"
+            "<results>/benchmarks/assemble_model/{checkpoint}.tsv"
+        wildcard_constraints:
+            checkpoint=one_of(ASSEMBLED),
         priority: 60
         conda:
             "../envs/train.yaml"
@@ -19,7 +21,7 @@ if ASSEMBLY:
             mem_mb=8000,
             runtime=120,
         params:
-            options=options(**{name: piece.source for name, piece in ASSEMBLY}),
+            options=lambda w: options(**{name: piece.source for name, piece in ASSEMBLED[w.checkpoint]}),
         shell:
             "VISATB_PROGRESS_FD=3 $MODEL_PYTHON $SCRIPTS/assemble_model.py {params.options}"
             " --output {output:q} 3>&2 > {log:q} 2>&1"

@@ -1,10 +1,8 @@
 # What jobs are told on their command lines, as functions of the run.
 
-BASE = EXPERIMENT.model.source
-PRETRAINING = EXPERIMENT.model.pretraining
-ASSEMBLY = EXPERIMENT.model.assemble
-# Pieces on the hub are no files that could be newer than the checkpoint.
-PIECES_HERE = [piece.source for _, piece in ASSEMBLY or () if Path(piece.source).exists()]
+# Checkpoint -> how it is made, of the models that the workflow makes itself.
+PRETRAINED = {model.checkpoint: model for model in EXPERIMENT.models if model.pretraining}
+ASSEMBLED = {model.checkpoint: model.assemble for model in EXPERIMENT.models if model.assemble}
 COLUMNS = [f"{task}:{metric}" for task, metric in EXPERIMENT.validation_columns]
 GROUPS = [f"{group}={','.join(tasks)}" for group, tasks in EXPERIMENT.groups.items()]
 RECIPE = (
@@ -39,9 +37,20 @@ def pairs(mapping):
     return [f"{name}={value}" for name, value in mapping.items()]
 
 
+def model_of(wildcards):
+    """The model that a run is a training of."""
+    return EXPERIMENT.model_of(wildcards.run)
+
+
+def base_of(wildcards):
+    """The folder or hub name of the model that a training starts from."""
+    return model_of(wildcards).source
+
+
 def base_checkpoint(wildcards):
     """The model that trainings start from, where it is a folder; a hub name is no file to wait for."""
-    return BASE if PRETRAINING or ASSEMBLY or Path(BASE).exists() else []
+    model = model_of(wildcards)
+    return model.source if model.is_made_here or Path(model.source).exists() else []
 
 
 def model_to_ask(wildcards):
@@ -64,15 +73,28 @@ def method_options(run):
     return dict(method=run.kind, group=GROUPS, **{f"{run.kind}_{name}": number for name, number in numbers.items()})
 
 
+def pieces_here(wildcards):
+    """Pieces on the hub are no files that could be newer than the checkpoint."""
+    return [piece.source for _, piece in ASSEMBLED[wildcards.checkpoint] if Path(piece.source).exists()]
+
+
+def vision_options(model):
+    return options(family=model.family, seed=model.pretraining.seed, **dict(model.pretraining.vision))
+
+
+def alignment_options(pretraining):
+    return options(seed=pretraining.seed, **dict(pretraining.alignment))
+
+
 def training_options(wildcards):
     settings = EXPERIMENT.config.training
     return options(
         run=wildcards.run,
-        base=BASE,
+        base=base_of(wildcards),
         weight=pairs(EXPERIMENT.given_weights(wildcards.run)),
         seed=EXPERIMENT.config.seed + EXPERIMENT.runs[wildcards.run].repetition,
         **{name: getattr(settings, name) for name in RECIPE},
-        freeze=EXPERIMENT.model.freeze,
+        freeze=model_of(wildcards).freeze,
         **method_options(EXPERIMENT.runs[wildcards.run]),
     )
 
@@ -82,7 +104,7 @@ def machine_options(wildcards):
     return options(
         micro_batch_size=settings.micro_batch_size,
         gpus=training_resources(wildcards).gpus,
-        attention=EXPERIMENT.model.attention,
+        attention=model_of(wildcards).attention,
         gradient_checkpointing=settings.gradient_checkpointing,
         deepspeed=settings.deepspeed,
         save_steps=settings.save_steps,
@@ -120,7 +142,7 @@ def on_every_node(wanted):
 
 def prediction_options(wildcards):
     settings, wanted = EXPERIMENT.config.evaluation, prediction_resources(wildcards)
-    tasks = EXPERIMENT.runs[wildcards.run].evaluates[wildcards.split]
+    tasks = tasks_to_answer(wildcards)
     return options(
         run=wildcards.run,
         split=wildcards.split,
@@ -128,7 +150,7 @@ def prediction_options(wildcards):
         batch_size=settings.batch_size,
         shard_size=settings.shard_size,
         precision=EXPERIMENT.config.training.precision,
-        attention=EXPERIMENT.model.attention,
+        attention=model_of(wildcards).attention,
         gpus=wanted.gpus,
         order_seed=EXPERIMENT.config.seed if settings.precision and wildcards.split == "val" else None,
     )
@@ -144,9 +166,14 @@ def evaluation_sizes(wildcards):
     return "<results>/evaluation_sizes.tsv" if planned else []
 
 
+def tasks_to_answer(wildcards):
+    """All at once, but one by one where some are not asked."""
+    one = wildcards.get("task")
+    return [one] if one else EXPERIMENT.asked(wildcards.run, wildcards.split)
+
+
 def records_to_answer(wildcards):
-    tasks = EXPERIMENT.runs[wildcards.run].evaluates[wildcards.split]
-    return [f"<results>/records/{task}/{wildcards.split}.parquet" for task in tasks]
+    return [f"<results>/records/{task}/{wildcards.split}.parquet" for task in tasks_to_answer(wildcards)]
 
 
 def verdicts(wildcards):
@@ -191,6 +218,7 @@ def weights_options(weights):
         bootstrap=EXPERIMENT.config.balancing.bootstrap,
         seed=EXPERIMENT.config.seed,
         fixed=pairs({task: fixed.weight for task, fixed in EXPERIMENT.config.fixed_tasks.items()}),
+        remark=REMARKS,
     )
 
 

@@ -131,9 +131,11 @@ rule plot_contributions:
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        remarks=options(remark=REMARKS),
     shell:
         "python $SCRIPTS/plot_contributions.py --contributions {input.contributions:q}"
-        " --intervals {input.intervals:q} --weights {input.weights:q} --balancing {input.balancing:q} --output {output:q} > {log:q} 2>&1"
+        " --intervals {input.intervals:q} --weights {input.weights:q} --balancing {input.balancing:q} {params.remarks} --output {output:q} > {log:q} 2>&1"
 
 
 rule plot_difficulty:
@@ -151,8 +153,10 @@ rule plot_difficulty:
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        remarks=options(remark=REMARKS),
     shell:
-        "python $SCRIPTS/plot_difficulty.py --difficulty {input:q} --output {output:q} > {log:q} 2>&1"
+        "python $SCRIPTS/plot_difficulty.py --difficulty {input:q} {params.remarks} --output {output:q} > {log:q} 2>&1"
 
 
 rule plot_data_amount:
@@ -191,8 +195,10 @@ rule plot_weights:
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        remarks=options(remark=REMARKS),
     shell:
-        "python $SCRIPTS/plot_weights.py --weights {input:q} --output {output:q} > {log:q} 2>&1"
+        "python $SCRIPTS/plot_weights.py --weights {input:q} {params.remarks} --output {output:q} > {log:q} 2>&1"
 
 
 if VARIANTS:
@@ -256,9 +262,10 @@ rule plot_benchmark:
         mem_mb=2000,
         runtime=10,
     params:
+        remarks=options(remark=REMARKS),
         columns=options(column=COLUMNS),
     shell:
-        "python $SCRIPTS/plot_benchmark.py --benchmark {input:q} {params.columns} --output {output:q} > {log:q} 2>&1"
+        "python $SCRIPTS/plot_benchmark.py --benchmark {input:q} {params.columns} {params.remarks} --output {output:q} > {log:q} 2>&1"
 
 
 rule plot_radar:
@@ -277,9 +284,10 @@ rule plot_radar:
         mem_mb=2000,
         runtime=10,
     params:
+        remarks=options(remark=REMARKS),
         columns=options(column=COLUMNS),
     shell:
-        "python $SCRIPTS/plot_radar.py --benchmark {input:q} {params.columns} --output {output:q} > {log:q} 2>&1"
+        "python $SCRIPTS/plot_radar.py --benchmark {input:q} {params.columns} {params.remarks} --output {output:q} > {log:q} 2>&1"
 
 
 rule summarize:

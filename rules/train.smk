@@ -1,50 +1,50 @@
-# The base checkpoint, where the workflow makes it itself, and one training a run.
+# Base checkpoints, where the workflow makes them itself, and one training a run.
 
 
-if PRETRAINING:
+if PRETRAINED:
 
     rule pretrain_vision:
         output:
-            directory(f"{BASE}-vision"),
+            directory("{checkpoint}-vision"),
         log:
-            "<results>/logs/pretrain_vision.log",
+            "<results>/logs/pretrain_vision/{checkpoint}.log",
         benchmark:
-            "<results>/benchmarks/pretrain_vision.tsv"
+            "<results>/benchmarks/pretrain_vision/{checkpoint}.tsv"
+        wildcard_constraints:
+            checkpoint=one_of(PRETRAINED),
         priority: 60
         conda:
             "../envs/train.yaml"
-        threads: PRETRAINING.threads
+        threads: lambda w: PRETRAINED[w.checkpoint].pretraining.threads
         resources:
             mem_mb=4000,
             runtime=60,
         params:
-            options=options(
-                family=EXPERIMENT.model.family,
-                seed=PRETRAINING.seed,
-                **dict(PRETRAINING.vision),
-            ),
+            options=lambda w: vision_options(PRETRAINED[w.checkpoint]),
         shell:
             "VISATB_PROGRESS_FD=3 $MODEL_PYTHON $SCRIPTS/pretrain_vision.py {params.options}"
             " --threads {threads} --output {output:q} 3>&2 > {log:q} 2>&1"
 
     rule pretrain_alignment:
         input:
-            f"{BASE}-vision",
+            "{checkpoint}-vision",
         output:
-            directory(BASE),
+            directory("{checkpoint}"),
         log:
-            "<results>/logs/pretrain_alignment.log",
+            "<results>/logs/pretrain_alignment/{checkpoint}.log",
         benchmark:
-            "<results>/benchmarks/pretrain_alignment.tsv"
+            "<results>/benchmarks/pretrain_alignment/{checkpoint}.tsv"
+        wildcard_constraints:
+            checkpoint=one_of(PRETRAINED),
         priority: 60
         conda:
             "../envs/train.yaml"
-        threads: PRETRAINING.threads
+        threads: lambda w: PRETRAINED[w.checkpoint].pretraining.threads
         resources:
             mem_mb=4000,
             runtime=60,
         params:
-            options=options(seed=PRETRAINING.seed, **dict(PRETRAINING.alignment)),
+            options=lambda w: alignment_options(PRETRAINED[w.checkpoint].pretraining),
         shell:
             "VISATB_PROGRESS_FD=3 $MODEL_PYTHON $SCRIPTS/pretrain_alignment.py --vision {input:q}"
             " {params.options} --threads {threads} --output {output:q} 3>&2 > {log:q} 2>&1"
@@ -59,6 +59,7 @@ rule train:
         mixture="<results>/mixtures/{run}.arrow",
         base=base_checkpoint,
         weights=weights_file,
+        imported=imported_models,
     output:
         model=directory("<results>/runs/{run}/model"),
     log:

@@ -98,7 +98,8 @@ def replicates_table(point: Balance, drawn: Replicates) -> pa.Table:
     """Return the first `REPLICATES_KEPT` replicates of C and D, one row a replicate and number.
 
     Columns: ``replicate`` from 0, ``quantity`` (``C`` or ``D``), the groups ``from`` and ``to``, ``value``. C of a
-    group to itself is 1 by definition and left out. D has its group as ``to`` and no ``from``.
+    group to itself is 1 by definition and left out. D has its group as ``to`` and no ``from``. What follows from an
+    imported score whose spread is not known is NaN.
     """
     groups, C, D = point.names.groups, drawn.measures.C[:REPLICATES_KEPT], drawn.measures.D[:REPLICATES_KEPT]
     givers, receivers = np.nonzero(~np.eye(len(groups), dtype=bool))

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from visatb.config_balancing import BalancingConfig, DwaConfig, Igbv1Config, VariantConfig
 from visatb.config_resources import ResourcesConfig
+from visatb.config_reuse import AddingConfig, GroupingConfig, ImportsConfig
 from visatb.config_sources import SPLITS, SourceConfig, SplitFiles, each_split
 from visatb.config_throughput import Throughput, ThroughputConfig
 from visatb.config_tracking import TrackingConfig
@@ -204,11 +205,15 @@ class Config(Section):
         "prepared", description="where splits made from a `source` go; itself relative to `data_folder`"
     )
     model: str = Field(description="a model file, e.g. `config/models/llava-1.5-7b.yaml`")
+    measure_with: str | None = Field(
+        None, description="another model file, of a smaller model that the weights are measured with"
+    )
     corpus: CorpusConfig | None = Field(None, description="the demo corpus, if it is to be drawn")
     tasks: dict[Name, TaskConfig] = Field(description="the tasks to balance, by name")
     groups: dict[Name, Words] = Field(
         default_factory=dict,
-        description="tasks that are balanced as one: name -> tasks; the others stand for themselves",
+        description="tasks that are balanced as one: name -> tasks; the others stand for themselves. Or the file with "
+        "such a key that `snakemake propose_groups` has written",
     )
     fixed_tasks: dict[Name, FixedTaskConfig] = Field(
         default_factory=dict, description="tasks that are trained on with a given weight, by name"
@@ -233,6 +238,9 @@ class Config(Section):
     given_weights: dict[Name, dict[str, PositiveFloat]] = Field(
         default_factory=dict, description="weights of your own to compare with: name -> task -> weight"
     )
+    imports: ImportsConfig = Field(ImportsConfig(), description="models and scores that are there; see docs/reuse.md")
+    adding: AddingConfig | None = Field(None, description="tasks that come to a finished experiment; see docs/reuse.md")
+    grouping: GroupingConfig = Field(GroupingConfig(), description="how `snakemake propose_groups` groups tasks")
     on_bad_records: Share = Field(
         0.0, description="share of bad records in a split up to which the rest is used; 0 refuses any"
     )
@@ -328,3 +336,8 @@ class ModelConfig(Section):
     def source(self) -> str:
         """The folder or hub name of the checkpoint, the latter with ``@revision``."""
         return _source(self.checkpoint, self.revision)
+
+    @property
+    def is_made_here(self) -> bool:
+        """Whether the workflow makes the checkpoint itself."""
+        return self.pretraining is not None or self.assemble is not None

@@ -16,11 +16,12 @@ from visatb.config import (
     SourceConfig,
     TaskConfig,
 )
-from visatb.config_loading import no_such_file, read_yaml, refuse, resolve_extends, validate_leniently
+from visatb.config_loading import no_such_file, refuse, resolve_extends, validate_leniently
 from visatb.config_method_checks import method_mistakes
+from visatb.config_model_checks import checked_model
 from visatb.config_resources import JobResources
+from visatb.config_reuse_checks import proxy_mistakes, reuse_mistakes, with_groups_from_file
 from visatb.config_secrets import secret_mistakes
-from visatb.config_types import PARTS
 from visatb.config_words import Mistake, place
 from visatb.config_zero_shot_checks import zero_shot_mistakes
 from visatb.data.demo import DEMO_TASKS
@@ -38,56 +39,32 @@ LOOKED_AT_TOGETHER = (
     {"tasks", "evaluation"},
     {"zero_shot", "methods", "evaluation"},
 )
+FOLLOW_FROM = {"tasks", "groups", "methods", "variants", "given_weights", "balancing"}
+"""What the runs, and so all that `REUSE` says of them, follow from."""
+REUSE = {"imports", "adding"}
 
 
-def checked_configs(values: Mapping[str, Any], origin: str = "config") -> tuple[Config, ModelConfig]:
-    """Return the config and the model that it names.
+def checked_configs(
+    values: Mapping[str, Any], origin: str = "config"
+) -> tuple[Config, ModelConfig, ModelConfig | None]:
+    """Return the config, the model that it names and the one that it measures with, if that is another.
 
     Raises:
         VisatbError: with every mistake in both, in words, at once.
     """
-    resolved = resolve_extends(values)
+    resolved = with_groups_from_file(resolve_extends(values))
     config, mistakes = validate_leniently(Config, resolved)
     lines = [mistake.words for mistake in mistakes]
     if config is not None:
-        lines += _not_due_to(mistakes, _cross_mistakes(config))
-    model, in_model = _model(resolved.get("model"))
-    refuse(lines + in_model, origin)
+        lines += _not_due_to(mistakes, [*_cross_mistakes(config), *reuse_mistakes(config)])
+    model, in_model = checked_model("model", resolved.get("model"))
+    proxy, in_proxy = checked_model("measure_with", resolved.get("measure_with"))
+    if config is not None and model is not None and proxy is not None:
+        in_proxy += proxy_mistakes(config, model, proxy)
+    refuse(lines + in_model + in_proxy, origin)
     assert config is not None
     assert model is not None
-    return config, model
-
-
-def _model(path: object) -> tuple[ModelConfig | None, list[str]]:
-    if not isinstance(path, str):
-        return None, []
-    try:
-        model, mistakes = validate_leniently(ModelConfig, read_yaml(path))
-    except VisatbError as error:
-        return None, [f"model: {error}"]
-    words = [mistake.words for mistake in mistakes]
-    if model is not None and not words:
-        words += _model_mistakes(model)
-    return model, [f"{path}: {line}" for line in words]
-
-
-def _model_mistakes(model: ModelConfig) -> Iterator[str]:
-    made = "assemble" if model.assemble else "pretraining" if model.pretraining else None
-    if model.assemble and model.pretraining:
-        yield "assemble: the checkpoint is also made by pretraining; take one of them away"
-    if model.assemble and model.family != "llava":
-        yield f"assemble: only a llava is assembled, but family is {model.family}; take it away"
-    if model.revision is not None and made:
-        yield f"revision: the workflow makes this checkpoint (by {made}), so it has no revision; take it away"
-    sources = {f"assemble.{name}.": piece for name, piece in model.assemble or ()} | ({} if made else {"": model})
-    for here, source in sources.items():
-        if source.revision is not None and Path(source.checkpoint).exists():
-            yield f"{here}revision: {source.checkpoint} lies here, and only hub names have revisions; take it away"
-    for part, count in Counter(model.freeze).items():
-        if count > 1:
-            yield f"freeze: '{part}' is named {count} times"
-    if len(set(model.freeze)) == len(PARTS):
-        yield f"freeze: with {', '.join(PARTS)} frozen nothing is left to train"
+    return config, model, proxy
 
 
 def _cross_mistakes(config: Config) -> list[str]:
@@ -119,6 +96,7 @@ def _not_due_to(mistakes: Iterable[Mistake], lines: Iterable[str]) -> list[str]:
             continue
         top = str(mistake.path[0])
         hidden |= {top}.union(*(keys for keys in LOOKED_AT_TOGETHER if top in keys))
+    hidden |= REUSE if hidden & FOLLOW_FROM else set()
     return [line for line in lines if not any(_is_within(line.split(":")[0], section) for section in hidden)]
 
 

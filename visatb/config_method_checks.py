@@ -10,7 +10,7 @@ from visatb.errors import did_you_mean
 from visatb.runs import balancings
 from visatb.validation_matrix import repetitions
 
-RUN_PREFIXES = ("plus-", "single-", "mini-only-", "large-only-", "mini-seed")
+RUN_PREFIXES = ("plus-", "single-", "mini-only-", "large-only-", "mini-seed", "before-")
 
 
 def method_mistakes(config: Config) -> Iterator[str]:

@@ -6,14 +6,16 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
+NAME_LENGTH = 60
+"""Longest name, in characters."""
 NAME_PATTERN = re.compile(r"[^\W_][\w.+-]*")
 
 
 def _checked_name(name: str) -> str:
-    if not NAME_PATTERN.fullmatch(name) or len(name) > 60:
+    if not NAME_PATTERN.fullmatch(name) or len(name) > NAME_LENGTH:
         raise ValueError(
             "a name becomes part of file names: use letters, digits, '_', '.', '+' and '-', "
-            "start with a letter or digit, and keep to 60 characters"
+            f"start with a letter or digit, and keep to {NAME_LENGTH} characters"
         )
     return name
 

@@ -69,8 +69,12 @@ class RunCosts:
             "checkpoints_gb": self._checkpoints(basis),
         }
 
+    @property
+    def _is_trained(self) -> bool:
+        return self.run in self.experiment.trained_runs
+
     def _tokens(self, basis: Basis) -> tuple[int | None, int | None]:
-        if not self.run.is_trained:
+        if not self._is_trained:
             return 0, 0
         if tasks_without_counts(basis.counts, list(self.samples)):
             return None, None
@@ -102,14 +106,14 @@ class RunCosts:
     def _disk(self, basis: Basis) -> float | None:
         if basis.parameters is None:
             return None
-        model = basis.parameters * FLOAT if self.run.is_trained else 0
+        model = basis.parameters * FLOAT if self._is_trained else 0
         return (model + sum(basis.record_bytes.get(place, 0) for place in self.answers)) / GB
 
     def _checkpoints(self, basis: Basis) -> float | None:
         """Most room that checkpoints take at a time: a new one is written before the oldest goes."""
         if basis.parameters is None or basis.trained is None:
             return None
-        if not self.run.is_trained:
+        if not self._is_trained:
             return 0.0
         training = self.experiment.config.training
         number = min(training.keep_checkpoints + 1, max(1, ceil(self.steps / training.save_steps)))

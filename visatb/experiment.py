@@ -19,8 +19,10 @@ from visatb.config_checks import checked_configs
 from visatb.config_resources import TrainingResources
 from visatb.errors import VisatbError
 from visatb.evaluation.metric_names import BOX_METRICS, JUDGED_METRICS
-from visatb.runs import Run, balance_settings, balancings, final_runs, measuring_runs, united
+from visatb.reuse import Reuse, reuse_of
+from visatb.runs import Run, balance_settings, balancings, experiment_runs, groups_of, measuring_runs
 from visatb.validation_matrix import BalanceSettings
+from visatb.zero_shot.plan import methods
 
 Evaluation = tuple[str, str, str]
 """(run, split, task)"""
@@ -32,6 +34,8 @@ class Experiment:
 
     config: Config
     model: ModelConfig
+    proxy: ModelConfig | None = None
+    """The model that the weights are measured with, if it is another one."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, object], origin: str = "config") -> "Experiment":
@@ -41,6 +45,15 @@ class Experiment:
             VisatbError: with every mistake in the config, in words, at once.
         """
         return cls(*checked_configs(values, origin))
+
+    @property
+    def models(self) -> list[ModelConfig]:
+        """The models that runs are trainings of: the config's own first."""
+        return [self.model, *([self.proxy] if self.proxy else [])]
+
+    def model_of(self, run: str) -> ModelConfig:
+        """Return the model that ``run`` is a training of: runs that weights are measured by have the proxy's."""
+        return self.proxy if self.proxy and "val" in self.runs[run].evaluates else self.model
 
     @property
     def name(self) -> str:
@@ -139,12 +152,7 @@ class Experiment:
     @cached_property
     def groups(self) -> dict[str, tuple[str, ...]]:
         """Group -> its tasks. A task that no group names is a group of its own."""
-        group_of = {task: group for group, members in self.config.groups.items() for task in members}
-        groups: dict[str, tuple[str, ...]] = {}
-        for task in self.tasks:
-            group = group_of.get(task, task)
-            groups[group] = (*groups.get(group, ()), task)
-        return groups
+        return groups_of(self.config)
 
     @cached_property
     def validation_columns(self) -> list[tuple[str, str]]:
@@ -168,13 +176,7 @@ class Experiment:
     @cached_property
     def runs(self) -> dict[str, Run]:
         """Every run by name: the preparation first, then the final ones in the order of ``methods``."""
-        measuring = [
-            run
-            for weights in self.balancings
-            for run in measuring_runs(self.config, self.groups, self.balance_settings(weights))
-        ]
-        final = [run for method in self.config.methods for run in final_runs(method, self.config)]
-        return united([*measuring, *final])
+        return experiment_runs(self.config)
 
     @property
     def preparation_runs(self) -> list[Run]:
@@ -187,9 +189,29 @@ class Experiment:
         return [run for run in self.runs.values() if "test" in run.evaluates]
 
     @property
+    def remarks(self) -> list[str]:
+        """What readers of the results must know: what was not made here, and what was measured with another model."""
+        measured = (
+            f"Weights measured with {self.proxy.name}, final runs are of {self.model.name}." if self.proxy else ""
+        )
+        return [*filter(None, [measured]), *self.reuse.remarks(self.config)]
+
+    @cached_property
+    def reuse(self) -> Reuse:
+        """What is there already: models and scores that are not made here."""
+        return reuse_of(self.config, self.runs)
+
+    @property
     def trained_runs(self) -> list[Run]:
-        """All runs but the base model."""
-        return [run for run in self.runs.values() if run.is_trained]
+        """The runs that are trained here: not the base model, no imported ones, none whose scores are all imported."""
+        idle = {run.name for run in self.runs.values() if not any(self.asked(run.name, s) for s in run.evaluates)}
+        kept = {*self.reuse.models, *idle.difference(methods(self.config))}
+        return [run for run in self.runs.values() if run.is_trained and run.name not in kept]
+
+    def asked(self, run: str, split: str) -> tuple[str, ...]:
+        """Return the tasks whose samples of a split the model of ``run`` has to answer here."""
+        tasks = self.runs[run].evaluates.get(split, ())
+        return tuple(task for task in tasks if (run, split, task) not in self.reuse.scored)
 
     def given_weights(self, run: str) -> dict[str, float]:
         """Return the weights of a run that are not measured: of fixed tasks, and of a given-weights run's tasks.

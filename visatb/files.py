@@ -20,7 +20,10 @@ import pyarrow.parquet as pq
 
 from visatb.errors import VisatbError
 
-TEXT_COLUMNS = ("run", "kind", "split", "task", "tasks", "group", "metric", "method", "from", "to", "note", "judge")
+TEXT_COLUMNS = (
+    *("run", "kind", "split", "task", "tasks", "group", "metric", "method", "from", "to", "note", "judge", "origin"),
+    "approximate",
+)
 _LEFTOVER = re.compile(r"\.(?P<host>[^.]+)\.(?P<process>\d+)\.[0-9a-f]{8}\.tmp(\.old)?")
 _ABANDONED_SECONDS = 24 * 3600.0
 """Age at which the temporary file of a process on another machine, which cannot be asked, counts as left behind."""
@@ -61,6 +64,15 @@ def told_if_full(path: Path) -> Iterator[None]:
             f"{path}: could not be written ({error.strerror or error}); {free_space(path)} are free in {path.parent}. "
             "Make room there and give the same command again: it goes on with what is there"
         ) from error
+
+
+def link_or_copy(source: str, destination: str) -> str:
+    """Put a file at ``destination`` by a hard link, or where the file system has none by a copy; return where."""
+    try:
+        os.link(source, destination)
+    except OSError:
+        shutil.copy2(source, destination)
+    return destination
 
 
 def free_space(path: Path) -> str:

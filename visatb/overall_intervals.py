@@ -43,7 +43,7 @@ def overall_intervals(
         seed: of these draws.
     """
     methods = [method for method in runs if method != baseline]
-    scores = [np.concatenate([one.scores()[None], replicate_scores(one, replicates, seed)]) for one in samples]
+    scores = [np.concatenate([one.scores()[None], _drawn(one, replicates, seed)]) for one in samples]
 
     def of(method: str) -> Floats:
         places = enumerate(zip(samples, runs[method], strict=True))
@@ -61,13 +61,19 @@ def overall_intervals(
     return table
 
 
+def _drawn(samples: PairedSamples, replicates: int, seed: int) -> Floats:
+    """Return replicates of the scores [replicates, runs], NaN of runs whose spread is not known."""
+    unknown = np.isin(samples.runs, samples.unknown_spread)
+    return np.where(unknown, np.nan, replicate_scores(samples, replicates, seed))
+
+
 def task_improvements(scores: Floats, baseline: Floats, columns: Sequence[Column]) -> Floats:
     """Return I of Eq. 9 [..., tasks] as fractions, for scores and the baseline's scores [..., columns].
 
     A replicate in which the baseline's score is not above 0 has no I there; it counts as no change.
     """
     sign = np.array([1.0 if column.higher_is_better else -1.0 for column in columns])
-    defined = baseline > 0
+    defined = ~(baseline <= 0)  # NaN, of a spread that is not known, stays NaN
     change = np.where(defined, sign * (scores - baseline) / np.where(defined, baseline, 1.0), 0.0)
     tasks = [column.task for column in columns]
     members = [[place for place, task in enumerate(tasks) if task == name] for name in dict.fromkeys(tasks)]

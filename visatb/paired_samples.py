@@ -19,7 +19,7 @@ class PairedSamples:
     """What several runs scored on the same samples, for one column.
 
     ``numerators`` and ``denominators`` are [runs, samples]; ``images`` [samples] says which samples belong
-    together.
+    together. Of the runs ``unknown_spread`` the score is known and nothing of what its samples scored.
 
     Raises:
         VisatbError: for values that are not finite, denominators that are negative or sum to 0, or fewer
@@ -31,6 +31,7 @@ class PairedSamples:
     numerators: Floats
     denominators: Floats
     images: Sequence[str]
+    unknown_spread: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         problems = []

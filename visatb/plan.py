@@ -33,20 +33,24 @@ def idle_methods(experiment: Experiment, plan: pd.DataFrame) -> list[str]:
     return [
         f"{method}: its weights move after {moved} steps, and its training has {steps[method]}; {remedy}"
         for method, (moved, remedy) in first_moved.items()
-        if method in steps.index and steps[method] <= moved
+        if method in steps.index and 0 < steps[method] <= moved
     ]
 
 
 def _row(experiment: Experiment, run: Run, sizes: Sizes, basis: Basis | None) -> dict[str, object]:
     training = experiment.config.training
-    of_task = {task: _samples(experiment, sizes, task, subset) for task, subset in run.mixture.items()}
+    reused = _reused(experiment, run)
+    mixture = {} if reused else run.mixture
+    of_task = {task: _samples(experiment, sizes, task, subset) for task, subset in mixture.items()}
     samples = sum(of_task.values())
     steps = ceil(ceil(samples / training.global_batch_size) * training.epochs)
-    answers = {(task, split): sizes[task, split] for split, tasks in run.evaluates.items() for task in tasks}
+    answers = {
+        (task, split): sizes[task, split] for split in run.evaluates for task in experiment.asked(run.name, split)
+    }
     counted = {
         "run": run.name,
         "kind": run.kind,
-        "trained on": _words(run.mixture),
+        "trained on": reused or _words(run.mixture),
         "samples": samples,
         "steps": steps,
         "evaluations": sum(answers.values()),
@@ -54,6 +58,13 @@ def _row(experiment: Experiment, run: Run, sizes: Sizes, basis: Basis | None) ->
     if basis is None:
         return counted
     return counted | RunCosts(experiment, run, of_task, steps, answers).columns(basis)
+
+
+def _reused(experiment: Experiment, run: Run) -> str:
+    """Return why a run is not trained here, if it would be."""
+    if not run.is_trained or run in experiment.trained_runs:
+        return ""
+    return "nothing: its model is there" if run.name in experiment.reuse.models else "nothing: its scores are there"
 
 
 def _samples(experiment: Experiment, sizes: Sizes, task: str, subset: str) -> int:

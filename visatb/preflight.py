@@ -31,6 +31,7 @@ def check_machine(experiment: Experiment) -> None:
 def _unscored(experiment: Experiment) -> set[str]:
     """Return the tasks of which a score is missing: a finished experiment can be looked at anywhere."""
     evaluations = [one for split in ("val", "test") for one in experiment.evaluations(split)]
+    evaluations = [one for one in evaluations if one not in experiment.reuse.scored]
     scores = experiment.folder / "scores"
     return {task for run, split, task in evaluations if not (scores / run / split / f"{task}.parquet").is_file()}
 

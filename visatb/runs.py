@@ -1,11 +1,14 @@
 """The runs of an experiment: which trainings its balancings and methods need, on what, and what each is scored on."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from visatb.config import Config
 from visatb.config_balancing import TRAINING_METHODS, BalancingConfig
 from visatb.validation_matrix import BalanceSettings, Groups, repetitions
+
+BEFORE = "before-"
+"""Prefix of the runs of a finished experiment to which tasks are added."""
 
 
 @dataclass(frozen=True)
@@ -14,8 +17,8 @@ class Run:
 
     Attributes:
         name: its folder under ``runs/``, e.g. ``plus-GQA``.
-        kind: ``base``, ``mini``, ``plus``, ``mini-only``, ``large-only``, ``single``, ``variant``, ``given``, or the
-            method's name.
+        kind: ``base``, ``mini``, ``plus``, ``mini-only``, ``large-only``, ``single``, ``variant``, ``given``,
+            ``before``, or the method's name.
         mixture: task -> the subset it is trained on (``mini``, ``large`` or ``train``); nothing for ``base``.
         evaluates: split -> the tasks whose samples of that split it answers.
         weights: where its task weights come from: ``equal``, ``visatb``, or a name under ``variants`` or
@@ -36,9 +39,48 @@ class Run:
         return self.kind != "base"
 
     @property
+    def follows_measurement(self) -> bool:
+        """Whether its weights are those that this experiment measures, so that it cannot come from elsewhere."""
+        return self.kind in ("visatb", "variant")
+
+    @property
     def moves_weights(self) -> bool:
         """Whether the run's method does more than Eq. 2 with weights that are given."""
         return self.kind in TRAINING_METHODS
+
+
+def groups_of(config: Config) -> dict[str, tuple[str, ...]]:
+    """Return group -> its tasks. A task that no group names is a group of its own."""
+    group_of = {task: group for group, members in config.groups.items() for task in members}
+    groups: dict[str, tuple[str, ...]] = {}
+    for task in config.tasks:
+        group = group_of.get(task, task)
+        groups[group] = (*groups.get(group, ()), task)
+    return groups
+
+
+def experiment_runs(config: Config) -> dict[str, Run]:
+    """Return every run by name: the preparation first, then the final ones in the order of ``methods``."""
+    groups = groups_of(config)
+    measuring = [
+        run
+        for balancing in balancings(config).values()
+        for run in measuring_runs(config, groups, balance_settings(balancing))
+    ]
+    final = [run for method in config.methods for run in final_runs(method, config)]
+    return united([*_runs_before(config, groups), *measuring, *final])
+
+
+def _runs_before(config: Config, groups: Groups) -> Iterator[Run]:
+    """Yield the preparation runs of the experiment that tasks are added to, where they are kept as they are."""
+    if config.adding is None or config.adding.mode == "strict":
+        return
+    new, on_val = set(config.adding.tasks), {"val": tuple(config.tasks)}
+    minis = dict.fromkeys([task for task in [*config.tasks, *config.fixed_tasks] if task not in new], "mini")
+    yield Run(f"{BEFORE}mini", "before", minis, on_val)
+    for group, tasks in groups.items():
+        if new.isdisjoint(tasks):
+            yield Run(f"{BEFORE}plus-{group}", "before", minis | dict.fromkeys(tasks, "large"), on_val)
 
 
 def balancings(config: Config) -> dict[str, BalancingConfig]:

@@ -1,7 +1,7 @@
 """From files of per-sample validation scores to the tables of contributions, difficulties and weights."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,18 @@ import pyarrow.compute as pc
 
 from visatb.balance import Balance, balance
 from visatb.bootstrap import Intervals, Replicates, intervals, replicate, replicates_table
+from visatb.errors import VisatbError
+from visatb.evaluation.scores import about_scores
 from visatb.files import read_parquet
-from visatb.paired_samples import PairedSamples, paired_samples
+from visatb.origins import COMPLETED, MEASURED, reuse_notes
+from visatb.paired_samples import PairedSamples
 from visatb.shrinkage import shrunk
 from visatb.uncertainty import gap_standard_errors
+from visatb.unpaired import Scores, affected, hide_unknown, partly_paired_samples, unknown_notes
 from visatb.validation_matrix import BalanceSettings, Column, Groups, column_names, needed_scores, repetitions
 from visatb.weights_comparison import weights_comparison
 
+SAMPLE_COLUMNS = ["id", "image", "metric", "numerator", "denominator"]
 GROUP_NUMBERS = ("C_out", "C_in", "D", "lambda_out", "lambda_in", "lambda_D")
 
 
@@ -50,12 +55,29 @@ def validation_samples(
 def scored_samples(name: str, folder: str | Path, split: str, column: Column, runs: Sequence[str]) -> PairedSamples:
     """Read what ``runs`` scored on a split in one column, called ``name``, aligned by sample."""
     files = {run: Path(folder) / run / split / f"{column.task}.parquet" for run in runs}
-    return paired_samples(name, {run: _of_metric(file, column.metric) for run, file in files.items()})
+    tables = {run: read_parquet(file, SAMPLE_COLUMNS) for run, file in files.items()}
+    about = {run: about_scores(table) for run, table in tables.items()}
+    unpaired = [run for run in tables if column.metric in about[run]["unpaired"]]
+    of_metric = {run: _of_metric(table, column.metric) for run, table in tables.items()}
+    unknown = tuple(run for run in tables if column.metric in about[run]["unknown_spread"])
+    return replace(partly_paired_samples(name, of_metric, unpaired), unknown_spread=unknown)
 
 
-def _of_metric(file: Path, metric: str) -> pd.DataFrame:
-    table = read_parquet(file, ["id", "image", "metric", "numerator", "denominator"])
+def _of_metric(table: pa.Table, metric: str) -> pd.DataFrame:
     return table.filter(pc.equal(table["metric"], metric)).drop_columns("metric").to_pandas()
+
+
+def score_origins(
+    folder: str | Path, columns: Sequence[Column], needs: Mapping[str, Collection[str]]
+) -> dict[tuple[str, str], str]:
+    """Return (run, task) -> where its validation scores come from, of those that were not measured here."""
+    tasks = dict(zip(column_names(columns), [column.task for column in columns], strict=True))
+    cells = dict.fromkeys((run, tasks[name]) for run, needed in needs.items() for name in needed)
+    found = {
+        (run, task): about_scores(read_parquet(Path(folder) / run / "val" / f"{task}.parquet", ["id"]))["origin"]
+        for run, task in cells
+    }
+    return {cell: origin for cell, origin in found.items() if origin != MEASURED}
 
 
 def validation_matrix(samples: Sequence[PairedSamples], runs: Sequence[str], seeds: int = 1) -> pd.DataFrame:
@@ -77,15 +99,29 @@ def measured_balance(
     replicates: int,
     seed: int,
 ) -> tuple[Balance, Replicates]:
-    """Return C, D and the weights, and the same in each replicate of the bootstrap.
+    """Return C, D and the weights, and the same in each replicate of the bootstrap; NaN where no spread is known.
 
-    The arguments are those of `measure_weights`.
+    The arguments are those of `measure_weights`. Raises `VisatbError` where contributions are to be shrunk and a spread
+    is not known.
     """
+    unknown = _unknown_spreads(samples)
+    if unknown and settings.estimator == "shrunk":
+        raise VisatbError(
+            f"estimator: shrunk needs the spread of every score, and that of {', '.join(unknown)} is not known "
+            "(imported values without samples); import the samples, or take the estimator paper"
+        )
     matrix = validation_matrix(samples, list(needed_scores(columns, groups, settings)), settings.seeds)
     errors = gap_standard_errors(samples, columns, groups, settings)
     point = balance(matrix, columns, groups, settings, errors)
     drawn = replicate(point, samples, replicates, seed)
-    return shrunk(point, drawn, seed) if settings.estimator == "shrunk" else (point, drawn)
+    if settings.estimator == "shrunk":
+        return shrunk(point, drawn, seed)
+    return point, hide_unknown(point, drawn, unknown)
+
+
+def _unknown_spreads(samples: Sequence[PairedSamples]) -> dict[str, tuple[str, ...]]:
+    """Return column -> the runs whose scores have no known spread."""
+    return {one.column: one.unknown_spread for one in samples if one.unknown_spread}
 
 
 def measure_weights(
@@ -96,6 +132,8 @@ def measure_weights(
     fixed: Mapping[str, float],
     replicates: int,
     seed: int,
+    origins: Mapping[tuple[str, str], str] | None = None,
+    remarks: Sequence[str] = (),
 ) -> WeightTables:
     """Compute Eq. 3-8 with 95 % intervals and lay the result out as tables.
 
@@ -107,26 +145,41 @@ def measure_weights(
         fixed: task -> given weight, of the tasks that take no part.
         replicates: draws of the bootstrap behind the intervals.
         seed: of these draws.
+        origins: (run, task) -> where its scores come from, of those that were not measured here (`score_origins`).
+        remarks: what readers must know of how these weights came about.
     """
     point, drawn = measured_balance(samples, columns, groups, settings, replicates, seed)
     bounds = intervals(point, drawn)
+    origins = origins or {}
+    reused = reuse_notes(origins)
+    approximate = {
+        name: [run for (run, task), origin in origins.items() if task == column.task and origin == COMPLETED]
+        for name, column in zip(column_names(columns), columns, strict=True)
+    }
     return WeightTables(
         contributions=point.C.rename_axis("from").reset_index(),
-        contributions_intervals=bounds.contributions,
-        difficulty=_difficulty(point, bounds),
-        weights=_weights(point, bounds, groups, fixed),
+        contributions_intervals=_marked_pairs(point, bounds, approximate),
+        difficulty=_difficulty(point, bounds, approximate),
+        weights=_weights(point, bounds, groups, fixed, reused),
         weights_comparison=weights_comparison(point, drawn),
         replicates=replicates_table(point, drawn),
         balancing={
             **asdict(settings),
             "temperature": point.temperature,
             "temperature_chosen": "by the rule" if settings.temperature == "auto" else "by the config",
-            "notes": point.notes,
-            "largest_half_width": float((bounds.groups["weight_high"] - bounds.groups["weight_low"]).max() / 2),
+            "notes": [*point.notes, *unknown_notes(point, _unknown_spreads(samples))],
+            "remarks": list(remarks),
+            **_widest(bounds),
             "unlearned": [str(one) for one in point.unlearned],
             "not_measured": _not_measured(point),
         },
     )
+
+
+def _widest(bounds: Intervals) -> dict[str, float]:
+    """Return how far the widest known interval of a weight reaches to either side."""
+    widest = (bounds.groups["weight_high"] - bounds.groups["weight_low"]).max() / 2
+    return {} if pd.isna(widest) else {"largest_half_width": float(widest)}
 
 
 def _not_measured(point: Balance) -> list[str]:
@@ -135,13 +188,31 @@ def _not_measured(point: Balance) -> list[str]:
     return [name for number, name in enumerate(point.names.groups) if number not in measured]
 
 
-def _difficulty(point: Balance, bounds: Intervals) -> pd.DataFrame:
+def _marked_pairs(point: Balance, bounds: Intervals, approximate: Scores) -> pd.DataFrame:
+    """Return the contributions with intervals; where some are approximate, a column says which."""
+    if not any(approximate.values()):
+        return bounds.contributions
+    marks = pd.DataFrame(affected(point, approximate)[0], index=point.C.index, columns=point.C.columns)
+    pairs = zip(bounds.contributions["from"], bounds.contributions["to"], strict=True)
+    return bounds.contributions.assign(approximate=["yes" if marks.at[pair] else "no" for pair in pairs])
+
+
+def _difficulty(point: Balance, bounds: Intervals, approximate: Scores) -> pd.DataFrame:
     low, high = bounds.groups["D_low"], bounds.groups["D_high"]
-    return pd.DataFrame({"group": point.D.index, "D": point.D.to_numpy(), "low": low.array, "high": high.array})
+    table = pd.DataFrame({"group": point.D.index, "D": point.D.to_numpy(), "low": low.array, "high": high.array})
+    if not any(approximate.values()):
+        return table
+    return table.assign(approximate=["yes" if mark else "no" for mark in affected(point, approximate)[1]])
 
 
-def _weights(point: Balance, bounds: Intervals, groups: Groups, fixed: Mapping[str, float]) -> pd.DataFrame:
-    notes = {group: "; ".join(str(one) for one in point.unlearned if one.group == group) for group in groups}
+def _weights(
+    point: Balance, bounds: Intervals, groups: Groups, fixed: Mapping[str, float], reused: Mapping[str, str]
+) -> pd.DataFrame:
+    unlearned = {group: [str(one) for one in point.unlearned if one.group == group] for group in groups}
+    notes = {
+        group: "; ".join([*unlearned[group], *(f"{task}: {reused[task]}" for task in tasks if task in reused)])
+        for group, tasks in groups.items()
+    }
     rows = []
     for group, tasks in groups.items():
         numbers = {name: getattr(point, name)[group] for name in GROUP_NUMBERS}

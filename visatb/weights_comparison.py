@@ -32,4 +32,4 @@ def weights_comparison(point: Balance, drawn: Replicates) -> pd.DataFrame:
 
 def _row(group: str, other: str, difference: float, replicates: Floats) -> tuple[str, str, float, float, float, str]:
     low, high = (float(end) for end in bounds(replicates))
-    return group, other, difference, low, high, "no" if low <= 0 <= high else "yes"
+    return group, other, difference, low, high, "yes" if low > 0 or high < 0 else "no"

@@ -7,8 +7,9 @@ from visatb.command_line import add_validation, groups, named_value
 from visatb.errors import friendly_exit
 from visatb.evaluation.scores import tidy_scores
 from visatb.files import write_table
+from visatb.origins import MEASURED, run_origins
 from visatb.validation_matrix import column_names, repetitions
-from visatb.weights import validation_matrix, validation_samples
+from visatb.weights import score_origins, validation_matrix, validation_samples
 
 
 @friendly_exit
@@ -27,7 +28,11 @@ def main() -> None:
     again = {run: repetitions(run, args.seeds) for run in needs}
     trained = {name: needs[run] for run, names_of_run in again.items() for name in names_of_run}
     matrix = validation_matrix(validation_samples(args.scores, args.column, trained), list(needs), args.seeds)
-    write_table(args.matrix, matrix.rename_axis("run").reset_index())
+    table = matrix.rename_axis("run").reset_index()
+    origins = run_origins(score_origins(args.scores, args.column, trained))
+    if origins:
+        table["origin"] = [origins.get(run, MEASURED) for run in table["run"]]
+    write_table(args.matrix, table)
     folder = Path(args.scores)
     scored = [(name, task) for run, own in tasks.items() for name in again[run] for task in own]
     files = ((run, "val", task, folder / run / "val" / f"{task}.parquet") for run, task in scored)

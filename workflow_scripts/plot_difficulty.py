@@ -13,9 +13,12 @@ def main() -> None:
     """Tables in, figure out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--difficulty", required=True, help="difficulty.tsv")
+    parser.add_argument("--remark", nargs="*", default=[], help="sentences below the figure")
     parser.add_argument("--output", nargs="+", required=True, help="files to write, .svg or .png")
     args = parser.parse_args()
-    save_figure(difficulty_figure(read_columns(args.difficulty, ["group"], ["D", "low", "high"])), args.output)
+    save_figure(
+        difficulty_figure(read_columns(args.difficulty, ["group"], ["D", "low", "high"])), args.output, args.remark
+    )
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--benchmark", required=True, help="benchmark.tsv")
     parser.add_argument("--column", type=column, nargs="+", required=True, metavar="TASK:METRIC")
+    parser.add_argument("--remark", nargs="*", default=[], help="sentences below the figure")
     parser.add_argument("--output", nargs="+", required=True, help="files to write, .svg or .png")
     args = parser.parse_args()
-    save_figure(radar_figure(read_benchmark(args.benchmark), lower_is_better(args.column)), args.output)
+    save_figure(radar_figure(read_benchmark(args.benchmark), lower_is_better(args.column)), args.output, args.remark)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ def main() -> None:
     """Tables in, figure out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", required=True, help="weights.tsv")
+    parser.add_argument("--remark", nargs="*", default=[], help="sentences below the figure")
     parser.add_argument("--output", nargs="+", required=True, help="files to write, .svg or .png")
     args = parser.parse_args()
-    save_figure(weights_figure(read_weights(args.weights)), args.output)
+    save_figure(weights_figure(read_weights(args.weights)), args.output, args.remark)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ def main() -> None:
     parser.add_argument("--predictions", required=True, help="Parquet")
     parser.add_argument("--verdicts", nargs="?", help="a judge's on these predictions, Parquet; if a metric needs them")
     parser.add_argument("--metrics", nargs="+", required=True, choices=METRIC_NAMES)
+    parser.add_argument("--origin", help="where the model that answered comes from, if it was not trained here")
     parser.add_argument("--output", required=True, help="Parquet")
     args = parser.parse_args()
     verdicts = read_parquet(args.verdicts) if args.verdicts else None
-    write_parquet(args.output, score_predictions(read_parquet(args.predictions), args.metrics, verdicts))
+    write_parquet(args.output, score_predictions(read_parquet(args.predictions), args.metrics, verdicts, args.origin))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,9 @@ class Metric:
         score: from the answers and the truths of the samples to their scores.
         needs: what else it takes: ``boxes`` as truths, ``java``, or a judge's ``verdicts``, of which the texts are
             then scored in the answers' stead.
+        lowest, highest: the range of its scores.
+        is_share: whether each sample scores either ``lowest`` or ``highest``, so that a score and the number of its
+            samples say how much it may vary.
     """
 
     name: str
@@ -50,6 +53,9 @@ class Metric:
     higher_is_better: bool
     score: Callable[[Sequence[str], Sequence[Sequence[str]]], SampleScores]
     needs: Literal["nothing", "boxes", "java", "verdicts"] = "nothing"
+    lowest: float = 0.0
+    highest: float = 100.0
+    is_share: bool = False
 
 
 def exact_match(predictions: Sequence[str], truths: Sequence[Sequence[str]]) -> SampleScores:
@@ -177,12 +183,12 @@ def judge_score(verdicts: Sequence[str], truths: Sequence[Sequence[str]]) -> Sam
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("EM", 1, True, exact_match),
-        Metric("IoU", 1, True, iou_above_half, needs="boxes"),
+        Metric("EM", 1, True, exact_match, is_share=True),
+        Metric("IoU", 1, True, iou_above_half, needs="boxes", is_share=True),
         Metric("mean_IoU", 1, True, mean_iou, needs="boxes"),
-        Metric("CIDEr", 1, True, cider),
-        Metric("CIDEr-PTB", 1, True, cider_ptb, needs="java"),
-        Metric("GLEU", 1, True, gleu),
-        Metric("judge", 1, True, judge_score, needs="verdicts"),
+        Metric("CIDEr", 1, True, cider, highest=10.0),
+        Metric("CIDEr-PTB", 1, True, cider_ptb, needs="java", highest=10.0),
+        Metric("GLEU", 1, True, gleu, highest=1.0),
+        Metric("judge", 1, True, judge_score, needs="verdicts", lowest=10.0, highest=1000.0),
     )
 }

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -12,6 +13,7 @@ from visatb.errors import VisatbError
 from visatb.evaluation.metrics import METRICS
 from visatb.evaluation.verdicts import judge_use, verdict_texts
 from visatb.files import read_parquet
+from visatb.origins import MEASURED
 from visatb.paired_samples import paired_samples
 from visatb.uncertainty import standard_errors
 
@@ -32,13 +34,16 @@ ABOUT = b"visatb"
 NO_JUDGE: dict[str, Any] = {"judge": None, "tokens": None, "cost": None}
 
 
-def score_predictions(predictions: pa.Table, metrics: Sequence[str], verdicts: pa.Table | None = None) -> pa.Table:
+def score_predictions(
+    predictions: pa.Table, metrics: Sequence[str], verdicts: pa.Table | None = None, origin: str | None = None
+) -> pa.Table:
     """Return one row per sample and metric (`SCORE_SCHEMA`) for a table of predictions.
 
     Args:
         predictions: `visatb.evaluation.generate.PREDICTION_SCHEMA`.
         metrics: names in `METRICS`.
         verdicts: a judge's on these predictions (`visatb.evaluation.verdicts.VERDICT_SCHEMA`), if a metric needs them.
+        origin: where the model that answered comes from, if it was not trained here.
 
     Raises:
         VisatbError: verdicts are needed and missing, or are on other predictions; truths that a metric cannot use.
@@ -59,7 +64,8 @@ def score_predictions(predictions: pa.Table, metrics: Sequence[str], verdicts: p
         ]
         parts.append(pa.Table.from_arrays(columns, schema=SCORE_SCHEMA))
     used = NO_JUDGE if verdicts is None else judge_use(verdicts)
-    about = {"versions": {name: METRICS[name].version for name in metrics}, "judge": used}
+    about: dict[str, Any] = {"versions": {name: METRICS[name].version for name in metrics}, "judge": used}
+    about |= {} if origin is None else {"origin": origin}
     return pa.concat_tables(parts).replace_schema_metadata({ABOUT: json.dumps(about)})
 
 
@@ -71,11 +77,21 @@ def _scored_texts(metric: str, predictions: pa.Table, verdicts: pa.Table | None)
     return verdict_texts(predictions["id"].to_pylist(), verdicts)
 
 
+def about_scores(table: pa.Table) -> dict[str, Any]:
+    """Return what a file of scores says of itself.
+
+    ``versions`` of its metrics; ``judge``; of scores that come from elsewhere ``origin``, and the metrics that are
+    ``unpaired`` (their samples are no other run's) and those of ``unknown_spread``.
+    """
+    absent = {"origin": MEASURED, "unpaired": [], "unknown_spread": []}
+    return absent | json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
+
+
 def tidy_scores(files: Iterable[tuple[str, str, str, str | Path]]) -> pd.DataFrame:
     """Return the table of scores, one row per (run, split, task, metric), from (run, split, task, file).
 
-    ``stderr`` takes the samples of one image as one. ``judge``, ``judge_tokens`` and ``judge_cost`` are empty where no
-    judge was asked.
+    ``stderr`` is empty where the spread of an imported value is not known; it takes the samples of one image as one.
+    ``judge``, ``judge_tokens`` and ``judge_cost`` are empty where no judge was asked.
 
     Raises:
         VisatbError: a file from which no score can be computed, or no standard error of it.
@@ -83,13 +99,15 @@ def tidy_scores(files: Iterable[tuple[str, str, str, str | Path]]) -> pd.DataFra
     rows = []
     for run, split, task, file in files:
         table = read_parquet(file)
-        about = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
+        about = about_scores(table)
         for metric, part in table.to_pandas().groupby("metric", sort=False):
             samples = paired_samples(f"{file}, {metric}", {run: part})
             value, stderr = samples.scores()[0], standard_errors(samples)[run]
+            stderr = np.nan if metric in about["unknown_spread"] else stderr
             invalid, truncated = int((~part["valid"]).sum()), int(part["truncated"].sum())
             judged = about["judge"] if METRICS[str(metric)].needs == "verdicts" else NO_JUDGE
-            rows.append((run, split, task, metric, value, stderr, len(part), invalid, truncated, *judged.values()))
+            counts = (len(part), invalid, truncated)
+            rows.append((run, split, task, metric, value, stderr, *counts, *judged.values(), about["origin"]))
     columns = ["run", "split", "task", "metric", "value", "stderr", "n", "invalid", "truncated"]
-    table = pd.DataFrame(rows, columns=[*columns, "judge", "judge_tokens", "judge_cost"])
+    table = pd.DataFrame(rows, columns=[*columns, "judge", "judge_tokens", "judge_cost", "origin"])
     return table.astype({"judge_tokens": "Int64", "judge_cost": "float64"})

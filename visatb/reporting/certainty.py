@@ -53,4 +53,5 @@ def overall_lines(intervals: pd.DataFrame) -> list[str]:
 
 
 def _interval(row: Any) -> str:
-    return f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})"
+    known = pd.notna(row.low) and pd.notna(row.high)
+    return f"{row.value:.2f} ({f'{row.low:.2f} to {row.high:.2f}' if known else 'interval not known'})"

@@ -137,9 +137,10 @@ def cost_text(
 def subset_sizes(plan: pd.DataFrame, rate_large: float, rate_mini: float) -> dict[str, SubsetSizes]:
     """Return group -> sizes of its subsets: `plus-g` and `mini` differ by g's large less g's mini subset.
 
-    Empty where the plan has no `mini` run or both rates are equal, which leaves nothing to work back from.
+    Empty where no `mini` is trained, for it is there already, or both rates are equal: nothing to work back from.
     """
     runs = plan.set_index("run")
+    runs = runs[runs["samples"] > 0]
     if "mini" not in runs.index or rate_large <= rate_mini:
         return {}
     sizes = {}
@@ -165,7 +166,7 @@ def plan_warnings(plan: pd.DataFrame, rate_large: float, rate_mini: float) -> li
     short = [f"{group} {size.large_steps:.0f}" for group, size in sizes.items() if size.large_steps <= LARGE_STEPS]
     small = [f"{group} {size.mini:,.0f}" for group, size in sizes.items() if round(size.mini) < MINI_SAMPLES]
     mini_steps = plan.loc[plan["run"] == "mini", "steps"]
-    brief = [f"{steps:.0f}" for steps in mini_steps if steps <= MINI_STEPS]
+    brief = [f"{steps:.0f}" for steps in mini_steps if 0 < steps <= MINI_STEPS]
     checks = [
         (few, f"samples of a large subset (more than {LARGE_SAMPLES:,} wanted)"),
         (short, f"steps on a large subset (more than {LARGE_STEPS} wanted)"),

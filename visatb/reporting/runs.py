@@ -1,7 +1,7 @@
 """The stages of an experiment, told from the names of its runs."""
 
 PREPARATION, SINGLE, FINAL = "preparation", "single-task", "final"
-_PREFIXES = {PREPARATION: ("plus-", "mini-only-", "large-only-", "mini-seed"), SINGLE: ("single-",)}
+_PREFIXES = {PREPARATION: ("plus-", "mini-only-", "large-only-", "mini-seed", "before-"), SINGLE: ("single-",)}
 
 
 def stage(run: str) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from visatb.errors import bullet_list
 from visatb.evaluation.metric_names import JUDGED_METRICS
+from visatb.origins import MEASURED
 from visatb.reporting.certainty import half_width_sentence, ill_posed_sentence, overall_lines, pairs_sentence
 from visatb.reporting.tables import OVERALL_LABELS, benchmark_text, format_numbers, text_table
 
@@ -58,6 +59,8 @@ def summary_text(
     sentences += [half_width_sentence(balancing)] if balancing and "largest_half_width" in balancing else []
     sentences += [ill_posed_sentence(balancing)] if balancing else []
     parts = [_section("Task weights", "\n".join([f"{weights_text(weights)}\n", *sentences]))]
+    if remarks := (balancing or {}).get("remarks"):
+        parts.append(_section("Not all of this was made here", bullet_list([*remarks, *origin_lines(scores)])))
     if variants is not None and len(variants.columns):
         parts.append(_section("Weights of the variants", variants_text(variants)))
     if benchmark is not None:
@@ -153,6 +156,18 @@ def judge_lines(scores: pd.DataFrame | None) -> list[str]:
         cost = pd.to_numeric(rows["judge_cost"])
         price = f", cost {cost.sum():.4g}" if cost.notna().any() else ""
         lines.append(f"  {judge}: {rows['n'].sum():.0f} verdicts, {rows['judge_tokens'].sum():.0f} tokens{price}")
+    return lines
+
+
+def origin_lines(scores: pd.DataFrame | None) -> list[str]:
+    """Return one line for each origin of scores that were not measured here: of which runs and tasks they are."""
+    if scores is None or "origin" not in scores:
+        return []
+    lines = []
+    elsewhere = scores[scores["origin"].fillna(MEASURED).ne(MEASURED)]
+    for origin, rows in elsewhere.groupby("origin", sort=False):
+        tasks = rows.groupby("run", sort=False)["task"].agg(lambda of_run: ", ".join(dict.fromkeys(of_run)))
+        lines.append(f"{origin}: {'; '.join(f'{run} ({words})' for run, words in tasks.items())}")
     return lines
 
 

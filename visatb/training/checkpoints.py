@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 
 from visatb.checksums import checksums
 from visatb.errors import VisatbError, bullet_list
-from visatb.files import atomic_path, free_space, read_json, write_json
+from visatb.files import atomic_path, free_space, link_or_copy, read_json, write_json
 
 WHOLE = "whole"
 LAST = "last"
@@ -150,7 +150,7 @@ class Checkpoints:
         """Make ``destination`` the finished model, by hard links where the file system has them."""
         with atomic_path(destination) as temporary:
             ignore = shutil.ignore_patterns(MARKER)
-            shutil.copytree(self.finished_model, temporary, copy_function=_link_or_copy, ignore=ignore)
+            shutil.copytree(self.finished_model, temporary, copy_function=link_or_copy, ignore=ignore)
 
 
 def deepspeed_layout(config: str | Path, processes: int) -> str:
@@ -232,11 +232,3 @@ def _flushed_size(path: Path) -> int:
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
         return os.fstat(stream.fileno()).st_size
-
-
-def _link_or_copy(source: str, destination: str) -> str:
-    try:
-        os.link(source, destination)
-    except OSError:
-        shutil.copy2(source, destination)
-    return destination

@@ -32,7 +32,8 @@ def contributions_figure(
     """Draw C[i -> j], N x N: group i (trained in full) in the rows, group j (validated) in the columns.
 
     ``contributions``: indexed and headed by group. ``margins``: the columns ``C_out`` and ``C_in`` by group.
-    ``intervals``: the columns ``from``, ``to``, ``low``, ``high``; where an interval excludes 0, C is bold.
+    ``intervals``: the columns ``from``, ``to``, ``low``, ``high``; where an interval excludes 0, C is bold;
+    where a column ``approximate`` says yes, it is marked with ≈.
     The columns of the groups ``not_measured`` hold dashes. Colours are centred at 0 and saturate at the largest value
     off the diagonal, at most 1.
     """
@@ -44,7 +45,7 @@ def contributions_figure(
     limit = float(np.clip(np.nanmax(np.abs(values), initial=0.0), 0.2, 1.0))
     figure, axes = _canvas(names)
     edge = len(names) + GAP
-    mesh = _draw(axes, values, (0, 0), limit, _sure(names, intervals))
+    mesh = _draw(axes, values, (0, 0), limit, _sure(names, intervals), _approximate(names, intervals))
     _draw(axes, margins["C_out"].to_numpy(float)[:, None], (edge, 0), limit)
     _draw(axes, margins["C_in"].to_numpy(float)[None, :], (0, edge), limit)
     _name_axes(axes, names, edge)
@@ -78,10 +79,19 @@ def _upright(names: list[str]) -> bool:
 def _sure(names: list[str], intervals: pd.DataFrame | None) -> set[tuple[int, int]]:
     if intervals is None:
         return set()
-    excluded = intervals[(intervals["low"] > 0) | (intervals["high"] < 0)]
+    return _places(names, intervals[(intervals["low"] > 0) | (intervals["high"] < 0)])
+
+
+def _approximate(names: list[str], intervals: pd.DataFrame | None) -> set[tuple[int, int]]:
+    if intervals is None or "approximate" not in intervals:
+        return set()
+    return _places(names, intervals[intervals["approximate"] == "yes"])
+
+
+def _places(names: list[str], pairs: pd.DataFrame) -> set[tuple[int, int]]:
     place = {name: k for k, name in enumerate(names)}
-    pairs = zip(excluded["from"], excluded["to"], strict=True)
-    return {(place[i], place[j]) for i, j in pairs if i in place and j in place}
+    found = zip(pairs["from"], pairs["to"], strict=True)
+    return {(place[i], place[j]) for i, j in found if i in place and j in place}
 
 
 def _draw(
@@ -90,6 +100,7 @@ def _draw(
     corner: tuple[float, float],
     limit: float,
     bold: Collection[tuple[int, int]] = (),
+    approximate: Collection[tuple[int, int]] = (),
 ) -> QuadMesh:
     """Draw cells with their values, the first at ``corner`` (x, y). NaN is grey: the diagonal, or not measured."""
     left, top = corner
@@ -103,6 +114,7 @@ def _draw(
         shade = "black" if luminance[i, j] > 0.45 else "white"
         weight = "bold" if (i, j) in bold else "normal"
         text = "1" if i == j and rows == columns else _value_text(value)
+        text = f"≈{text}" if (i, j) in approximate and np.isfinite(value) else text
         axes.text(left + j + 0.5, top + i + 0.52, text, ha="center", va="center", color=shade, weight=weight)
     return mesh
 

@@ -7,6 +7,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from visatb.errors import VisatbError
 from visatb.reporting.figures.style import ACCENT, COLUMN, LIGHT, OKABE_ITO, PAGE, label_width, new_figure, styled
+from visatb.runs import BEFORE
 
 Z95 = 1.96
 JOINT, ALONE = "with the mini subsets of the other tasks", "the task alone"
@@ -24,12 +25,14 @@ def learning_curves(scores: pd.DataFrame, amounts: pd.DataFrame) -> pd.DataFrame
             run that is not in it is the model that trainings start from: no samples.
 
     The curve `JOINT` leads from the run on all mini subsets to that with the task's large one; runs with another task's
-    large subset belong to no curve. Repetitions of a run with other seeds make one point, their mean. The
-    curve `ALONE` is of runs on the task by itself, from the untrained model on.
+    large subset belong to no curve, nor do runs before new tasks came. Repetitions of a run with other seeds make one
+    point, their mean. The curve `ALONE` is of runs on the task by itself, from the untrained model on.
     """
     mixtures = {str(run): rows.set_index("task") for run, rows in amounts.groupby("run", sort=False)}
     points = []
     for row in scores.itertuples():
+        if str(row.run).startswith(BEFORE):
+            continue
         found = _place(mixtures.get(str(row.run)), str(row.task))
         if found:
             points.append((row.task, row.metric, *found, row.value, row.stderr))

@@ -1,5 +1,6 @@
 """What all figures share: sizes, fonts, colours, and how they are written."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ COLUMN, PAGE = 3.3, 6.9
 FONT_SIZE = 7.0
 CHARACTER = 0.059
 """Mean width in inches of a character at `FONT_SIZE`."""
+LINE_HEIGHT = 0.12
+"""Height in inches of a line of a footnote."""
 
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#404040")
 MARKERS = ("o", "s", "^", "v", "P", "X", "<")
@@ -75,9 +78,23 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
     axes.set_ylim(len(names) - 0.4, -0.6)
 
 
+def add_footnote(figure: Figure, text: str) -> None:
+    """Make the figure higher by as many lines as ``text`` takes, and write it into them."""
+    size = FONT_SIZE - 1
+    per_line = max(10, int(figure.get_figwidth() / (CHARACTER * size / FONT_SIZE)))
+    lines = textwrap.wrap(text, per_line)
+    room, height = len(lines) * LINE_HEIGHT, figure.get_figheight()
+    figure.set_figheight(height + room)
+    share = room / (height + room)
+    figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))  # type: ignore[union-attr,call-arg]
+    figure.text(0.01, share * 0.9, "\n".join(lines), fontsize=size, color=GREY, ha="left", va="top")
+
+
 @styled
-def save_figure(figure: Figure, paths: Iterable[str | Path]) -> None:
-    """Write a figure to every path (.svg or .png). The same figure always gives the same bytes."""
+def save_figure(figure: Figure, paths: Iterable[str | Path], remarks: Sequence[str] = ()) -> None:
+    """Write a figure, with ``remarks`` below it, to every path (.svg or .png). The same one gives the same bytes."""
+    if remarks:
+        add_footnote(figure, " ".join(remarks))
     for path in map(Path, paths):
         kind = path.suffix.lower().lstrip(".")
         if kind not in ("svg", "png"):
