@@ -12,7 +12,9 @@ PREPARATION_FIGURES = [
 ]
 PREPARATION_FIGURES += [f"<results>/figures/variants.{kind}" for kind in ("svg", "png") if VARIANTS]
 FIGURES = PREPARATION_FIGURES + [
-    f"<results>/figures/{name}.{kind}" for name in ("training", "benchmark", "radar") for kind in ("svg", "png")
+    f"<results>/figures/{name}.{kind}"
+    for name in (*(["training"] if TRAINED else []), "benchmark", "radar")
+    for kind in ("svg", "png")
 ]
 
 
