@@ -10,8 +10,10 @@ PREPARATION_PAGES = {
     "validation_matrix": "3 Validation matrix",
     "weights": "6 Weights",
 }
-PAGES = {"benchmark": "7 Benchmark", "cost_runs": "8 Cost", "cost_jobs": "8 Cost", "provenance": "9 Versions"}
+PAGES = {"benchmark": "7 Benchmark"}
+PAGES |= {"cost_runs": "8 Cost", "cost_jobs": "8 Cost", "provenance": "9 Versions"} if TRAINED else {}
 PAGES |= {"zero_shot": "7 Benchmark"} if ZERO_SHOT else {}
+TRAINED_FOR_TEST = [run for run in [*SINGLE, *FINAL] if run in TRAINED]
 PREPARATION_ACCOUNTS = [
     *[f"<results>/tables/{name}.html" for name in PREPARATION_PAGES],
     *[f"<results>/figures/training/{run}.svg" for run in PREPARATION],
@@ -20,8 +22,8 @@ ACCOUNTS = [
     *PREPARATION_ACCOUNTS,
     *[f"<results>/tables/{name}.html" for name in PAGES],
     *[f"<results>/figures/training/{run.name}.svg" for run in EXPERIMENT.trained_runs],
-    *[f"<results>/figures/cost.{kind}" for kind in ("svg", "png")],
-    "<results>/provenance.json",
+    *([f"<results>/figures/cost.{kind}" for kind in ("svg", "png")] if TRAINED else []),
+    *(["<results>/provenance.json"] if TRAINED else []),
 ]
 
 
@@ -50,9 +52,9 @@ rule plot_runs:
 
 use rule plot_runs as plot_final_runs with:
     input:
-        [f"<results>/runs/{run}/model" for run in [*SINGLE, *FINAL]],
+        [f"<results>/runs/{run}/model" for run in TRAINED_FOR_TEST],
     output:
-        run_figures([*SINGLE, *FINAL]),
+        run_figures(TRAINED_FOR_TEST),
     log:
         "<results>/logs/plot_final_runs.log",
     benchmark:
