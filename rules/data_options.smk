@@ -46,8 +46,14 @@ def given_rates():
 
 def model_to_count():
     """The model's processor: of a checkpoint that the workflow makes, what it is made from, so that none is waited for."""
-    if PRETRAINING:
-        return dict(tiny=EXPERIMENT.model.family)
-    if ASSEMBLY:
-        return dict(pieces=pairs({name: piece.source for name, piece in ASSEMBLY}))
-    return dict(base=BASE)
+    model = EXPERIMENT.model
+    if model.pretraining:
+        return dict(tiny=model.family)
+    if model.assemble:
+        return dict(pieces=pairs({name: piece.source for name, piece in model.assemble}))
+    return dict(base=model.source)
+
+
+def checkpoint_to_count():
+    model = EXPERIMENT.model
+    return [] if model.is_made_here or not Path(model.source).exists() else model.source

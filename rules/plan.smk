@@ -10,7 +10,7 @@ ROWS = [f"<results>/records/{task}/{subset}.rows.parquet" for task, subset in EX
 rule count_tokens:
     input:
         records=RECORDS,
-        base=lambda w: [] if PRETRAINING or ASSEMBLY else base_checkpoint(w),
+        base=checkpoint_to_count(),
     output:
         ledger="<results>/token_ledger.tsv",
         counts="<results>/token_counts.parquet",

@@ -16,7 +16,7 @@ if EXPERIMENT.config.evaluation.precision:
             options=pilot_options,
             records=EXPERIMENT.folder / "records",
             output=subpath(output[0], parent=True),
-            model=lambda w, input: str(input.model) or BASE,
+            model=lambda w, input: str(input.model) or base_of(w),
             folder=lambda w: EXPERIMENT.folder / "runs" / w.run,
             sizes="",
 
