@@ -5,6 +5,8 @@ PRETRAINING = EXPERIMENT.model.pretraining
 ASSEMBLY = EXPERIMENT.model.assemble
 # Pieces on the hub are no files that could be newer than the checkpoint.
 PIECES_HERE = [piece.source for _, piece in ASSEMBLY or () if Path(piece.source).exists()]
+LEARNS_INSTRUCTIONS = EXPERIMENT.config.objective == "l2t"
+L2T = EXPERIMENT.config.l2t or L2TConfig()
 COLUMNS = [f"{task}:{metric}" for task, metric in EXPERIMENT.validation_columns]
 GROUPS = [f"{group}={','.join(tasks)}" for group, tasks in EXPERIMENT.groups.items()]
 RECIPE = (
@@ -64,6 +66,18 @@ def method_options(run):
     return dict(method=run.kind, group=GROUPS, **{f"{run.kind}_{name}": number for name, number in numbers.items()})
 
 
+def objective_options():
+    """What all trainings are told to learn besides the answers."""
+    if not LEARNS_INSTRUCTIONS:
+        return {}
+    return dict(
+        objective="l2t",
+        instruction_weight=L2T.instruction_weight,
+        text_only=L2T.text_only,
+        templates=EXPERIMENT.folder / "templates.tsv",
+    )
+
+
 def training_options(wildcards):
     settings = EXPERIMENT.config.training
     return options(
@@ -74,6 +88,7 @@ def training_options(wildcards):
         **{name: getattr(settings, name) for name in RECIPE},
         freeze=EXPERIMENT.model.freeze,
         **method_options(EXPERIMENT.runs[wildcards.run]),
+        **objective_options(),
     )
 
 

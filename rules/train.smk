@@ -59,6 +59,7 @@ rule train:
         mixture="<results>/mixtures/{run}.arrow",
         base=base_checkpoint,
         weights=weights_file,
+        templates="<results>/templates.tsv" if LEARNS_INSTRUCTIONS else [],
     output:
         model=directory("<results>/runs/{run}/model"),
     log:

@@ -20,7 +20,21 @@ import pyarrow.parquet as pq
 
 from visatb.errors import VisatbError
 
-TEXT_COLUMNS = ("run", "kind", "split", "task", "tasks", "group", "metric", "method", "from", "to", "note", "judge")
+TEXT_COLUMNS = (
+    "run",
+    "kind",
+    "split",
+    "task",
+    "tasks",
+    "group",
+    "metric",
+    "method",
+    "from",
+    "to",
+    "note",
+    "judge",
+    "sentence",
+)
 _LEFTOVER = re.compile(r"\.(?P<host>[^.]+)\.(?P<process>\d+)\.[0-9a-f]{8}\.tmp(\.old)?")
 _ABANDONED_SECONDS = 24 * 3600.0
 """Age at which the temporary file of a process on another machine, which cannot be asked, counts as left behind."""
