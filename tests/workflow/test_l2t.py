@@ -11,6 +11,7 @@ from running import TINY, dry_run, run_workflow
 from visatb.data.demo import CAPTION, REGION, SHORT_ANSWER
 from visatb.files import read_json, read_parquet
 
+CORES = ("--cores", "2")
 L2T = ("--config", "objective=l2t")
 
 
@@ -35,14 +36,14 @@ def test_every_run_of_an_experiment_has_the_same_objective(finished: Path):
 
 def test_edited_templates_are_respected_and_stay_as_they_are(copied: Path):
     table = "results/demo-small/templates.tsv"
-    run_workflow(copied, table, *L2T)
+    run_workflow(copied, *CORES, table, *L2T)
     mined = read(copied / table).set_index("sentence")["decision"]
     assert {SHORT_ANSWER, REGION, CAPTION} <= set(mined[mined == "removed"].index)
     edited = (
         (copied / table).read_text().replace(f"{REGION}\tregion\t800\t1\tremoved", f"{REGION}\tregion\t800\t1\tkept")
     )
     (copied / "mine.tsv").write_text(edited)
-    run_workflow(copied, table, *L2T, "l2t={templates: mine.tsv}")
+    run_workflow(copied, *CORES, table, *L2T, "l2t={templates: mine.tsv}")
     again = read(copied / table).set_index("sentence")
     assert again.loc[REGION, ["decision", "reason"]].tolist() == ["kept", "edited"]
     assert again.loc[SHORT_ANSWER, "decision"] == "removed"
@@ -50,7 +51,7 @@ def test_edited_templates_are_respected_and_stay_as_they_are(copied: Path):
 
 
 def test_the_weights_are_exported(copied: Path):
-    printed = run_workflow(copied, "export")
+    printed = run_workflow(copied, *CORES, "export")
     assert "export_weights" in printed
     weights = read(copied / "results/demo-small/weights.tsv")
     exported = read_json(copied / "results/demo-small/export/weights.json")["tasks"]
@@ -68,7 +69,7 @@ def test_a_whole_experiment_beside_another(tiny: Path, tmp_path: Path):
         f"extends: {TINY}\nexperiment: l2t\nobjective: l2t\ncompare_with: tiny\n"
         "evaluation: {visual_contribution: true}\nmethods: [ew, visatb]\ngiven_weights: null\n"
     )
-    run_workflow(folder, "all", "compare", configfile="l2t.yaml")
+    run_workflow(folder, *CORES, "all", "compare", configfile="l2t.yaml")
     l2t = folder / "results/l2t"
     table = read(l2t / "comparison.tsv")
     assert table[["experiment", "method"]].apply(tuple, axis=1).tolist() == [
