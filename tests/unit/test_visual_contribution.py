@@ -63,7 +63,7 @@ def log_p_of_answer(model: Any, conversations: list[dict[str, str]], image: Imag
     tokens = whole["input_ids"][0]
     logits = model(**{**whole, "pixel_values": whole["pixel_values"].double()}).logits[0]
     each = torch.log_softmax(logits[start - 1 : -1], -1).gather(1, tokens[start:, None])
-    return len(tokens) - start, float(each.sum())
+    return len(tokens) - start, float(each.detach().sum())
 
 
 def test_it_is_log_p_of_the_last_answer_with_the_image_minus_with_noise(tmp_path: Path, model: Path):
