@@ -1,8 +1,10 @@
 """The part of a config's schema that says what of the instructions is learned (L2T)."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from visatb.config_types import FloatFromZero, PositiveInt, Rate, Section, Words
+from visatb.config_types import FloatFromZero, Number, PositiveInt, Section, Words
 
 
 class L2TConfig(Section):
@@ -11,7 +13,7 @@ class L2TConfig(Section):
     instruction_weight: FloatFromZero = Field(
         1.0, description="weight of a kept instruction token; that of a response token is 1"
     )
-    template_share: Rate = Field(
+    template_share: Annotated[float, Number, Field(gt=0, le=1)] = Field(
         0.05, description="share of a task's instructions from which a sentence in them is a template, and not learned"
     )
     template_count: PositiveInt = Field(10, description="instructions of the task that hold it, at least")
