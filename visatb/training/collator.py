@@ -15,7 +15,8 @@ IGNORED = -100
 NO_TASK = -1
 IMAGE_MARK = "<image>"
 ROLES = {"human": "user", "gpt": "assistant", "system": "system"}
-BLANK = Image.new("RGB", (64, 64), (127, 127, 127))
+BLANK_SIDE = 64
+BLANK = Image.new("RGB", (BLANK_SIDE, BLANK_SIDE), (127, 127, 127))
 
 
 class Sample(TypedDict):
