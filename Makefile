@@ -9,12 +9,18 @@ export HF_HUB_OFFLINE ?= 1
 export XDG_CACHE_HOME ?= $(CURDIR)/.venv/cache
 export MPLCONFIGDIR ?= $(CURDIR)/.venv/cache/matplotlib
 
-.PHONY: zero-shot-env demo demo-small report test check lock clean
+.PHONY: zero-shot-env demo demo-l2t demo-small report test check lock clean
 
 demo: $(VENV)/ready
 	snakemake
 	snakemake --report report.html
 	@echo "Look at results/demo/ and open report.html in a browser."
+
+# The demo and the demo with L2T, and one table of both.
+demo-l2t: $(VENV)/ready
+	snakemake
+	snakemake all compare --configfile config/experiments/demo-l2t.yaml
+	@cat results/demo-l2t/comparison.md
 
 demo-small: $(VENV)/ready
 	snakemake --configfile config/experiments/demo-small.yaml

@@ -27,6 +27,7 @@ include: "rules/prepare.smk"
 include: "rules/data.smk"
 include: "rules/plan.smk"
 include: "rules/model.smk"
+include: "rules/l2t.smk"
 include: "rules/train.smk"
 include: "rules/reuse.smk"
 include: "rules/evaluate.smk"
@@ -39,6 +40,8 @@ include: "rules/export.smk"
 include: "rules/explorer.smk"
 include: "rules/accounts.smk"
 include: "rules/status.smk"
+include: "rules/visual_contribution.smk"
+include: "rules/compare.smk"
 
 
 localrules:
@@ -61,6 +64,8 @@ rule all:
         ACCOUNTS,
         "<results>/explorer.html",
         SCORES,
+        LEDGERS,
+        VISUAL_CONTRIBUTION,
         ["<results>/zero_shot.md", "<results>/zero_shot_scores.tsv"] if ZERO_SHOT else [],
 
 

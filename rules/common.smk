@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
+from visatb.config_l2t import L2TConfig
 from visatb.config_loading import read_yaml
 from visatb.errors import VisatbError
 from visatb.evaluation.metrics import METRICS

@@ -37,6 +37,7 @@ rule export_weights:
         output=EXPERIMENT.folder / "export",
         options=options(
             experiment=EXPERIMENT.name,
+            objective=EXPERIMENT.config.objective,
             seed=EXPERIMENT.config.seed,
             epochs=EXPERIMENT.config.training.epochs,
             family=EXPERIMENT.model.family,

@@ -3,6 +3,8 @@
 # Checkpoint -> how it is made, of the models that the workflow makes itself.
 PRETRAINED = {model.checkpoint: model for model in EXPERIMENT.models if model.pretraining}
 ASSEMBLED = {model.checkpoint: model.assemble for model in EXPERIMENT.models if model.assemble}
+LEARNS_INSTRUCTIONS = EXPERIMENT.config.objective == "l2t"
+L2T = EXPERIMENT.config.l2t or L2TConfig()
 COLUMNS = [f"{task}:{metric}" for task, metric in EXPERIMENT.validation_columns]
 GROUPS = [f"{group}={','.join(tasks)}" for group, tasks in EXPERIMENT.groups.items()]
 RECIPE = (
@@ -86,6 +88,18 @@ def alignment_options(pretraining):
     return options(seed=pretraining.seed, **dict(pretraining.alignment))
 
 
+def objective_options():
+    """What all trainings are told to learn besides the answers."""
+    if not LEARNS_INSTRUCTIONS:
+        return {}
+    return dict(
+        objective="l2t",
+        instruction_weight=L2T.instruction_weight,
+        text_only=L2T.text_only,
+        templates=EXPERIMENT.folder / "templates.tsv",
+    )
+
+
 def training_options(wildcards):
     settings = EXPERIMENT.config.training
     return options(
@@ -96,6 +110,7 @@ def training_options(wildcards):
         **{name: getattr(settings, name) for name in RECIPE},
         freeze=model_of(wildcards).freeze,
         **method_options(EXPERIMENT.runs[wildcards.run]),
+        **objective_options(),
     )
 
 

@@ -60,6 +60,7 @@ rule train:
         base=base_checkpoint,
         weights=weights_file,
         imported=imported_models,
+        templates="<results>/templates.tsv" if LEARNS_INSTRUCTIONS else [],
     output:
         model=directory("<results>/runs/{run}/model"),
     log:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from visatb.config_balancing import BalancingConfig, DwaConfig, Igbv1Config, VariantConfig
+from visatb.config_l2t import L2TConfig
 from visatb.config_resources import ResourcesConfig
 from visatb.config_reuse import AddingConfig, GroupingConfig, ImportsConfig
 from visatb.config_sources import SPLITS, SourceConfig, SplitFiles, each_split
@@ -176,6 +177,9 @@ class EvaluationConfig(Section):
         1024, description="`val` samples of each task that are answered first, to plan for `precision`"
     )
     judge: JudgeConfig | None = Field(None, description="who grades the answers of tasks with the metric `judge`")
+    visual_contribution: bool = Field(
+        False, description="measure by how much the image makes the true answers of test likelier than a noise image"
+    )
 
 
 class CorpusSamples(Section):
@@ -219,9 +223,17 @@ class Config(Section):
         default_factory=dict, description="tasks that are trained on with a given weight, by name"
     )
     sampling: SamplingConfig = Field(SamplingConfig(), description="sizes of the mini and large subsets")
+    objective: Literal["response", "l2t"] = Field(
+        "response", description="what all runs learn: the answers, or what the instructions say about the image as well"
+    )
+    l2t: L2TConfig | None = Field(None, description="the objective `l2t`, if it is not to have its defaults")
     training: TrainingConfig = Field(TrainingConfig(), description="how every run is trained")
     balancing: BalancingConfig = Field(BalancingConfig(), description="from scores to weights")
     evaluation: EvaluationConfig = Field(EvaluationConfig(), description="how answers are generated")
+    compare_with: Words = Field(
+        default_factory=list,
+        description="names of other experiments on the same test splits, for the table of `snakemake compare`",
+    )
     zero_shot: ZeroShotConfig | None = Field(
         None, description="benchmarks that nothing was trained for, if they are wanted; see docs/zero_shot.md"
     )

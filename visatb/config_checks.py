@@ -16,6 +16,7 @@ from visatb.config import (
     SourceConfig,
     TaskConfig,
 )
+from visatb.config_l2t_checks import l2t_mistakes
 from visatb.config_loading import no_such_file, refuse, resolve_extends, validate_leniently
 from visatb.config_method_checks import method_mistakes
 from visatb.config_model_checks import checked_model
@@ -76,6 +77,7 @@ def _cross_mistakes(config: Config) -> list[str]:
         _judge,
         method_mistakes,
         zero_shot_mistakes,
+        l2t_mistakes,
         _given_weights,
         _batches,
         _limits,

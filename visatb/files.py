@@ -23,6 +23,7 @@ from visatb.errors import VisatbError
 TEXT_COLUMNS = (
     *("run", "kind", "split", "task", "tasks", "group", "metric", "method", "from", "to", "note", "judge", "origin"),
     "approximate",
+    "sentence",
 )
 _LEFTOVER = re.compile(r"\.(?P<host>[^.]+)\.(?P<process>\d+)\.[0-9a-f]{8}\.tmp(\.old)?")
 _ABANDONED_SECONDS = 24 * 3600.0

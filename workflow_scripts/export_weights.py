@@ -15,6 +15,7 @@ def main() -> None:
     """Weights and records in, a folder of files out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--experiment", required=True)
+    parser.add_argument("--objective", choices=("response", "l2t"), default="response", help="of the trainings")
     parser.add_argument("--weights", required=True, help="weights.tsv")
     parser.add_argument("--records", required=True, metavar="FOLDER", help="holds <task>/train.parquet")
     parser.add_argument("--seed", type=int, required=True, help="of the order of samples")
@@ -31,7 +32,7 @@ def main() -> None:
         write_conversations(output / "data" / f"{task}.jsonl", records, task, args.seed)
         write_messages(output / "messages" / f"{task}.jsonl", records, task, args.seed, weight)
     shares = task_shares(weights, samples)
-    write_weights(output, args.experiment, shares)
+    write_weights(output, args.experiment, args.objective, shares)
     write_llamafactory(output / "llamafactory", shares, args.epochs, args.family)
     write_trl(output / "trl.yaml", shares, args.epochs)
     write_llava_next(output / "llava_next.yaml", shares)

@@ -7,6 +7,7 @@ from visatb.command_line import groups, named_number, named_value
 from visatb.devices import computes_on_cpu
 from visatb.errors import friendly_exit
 from visatb.files import read_table
+from visatb.templates import read_templates
 from visatb.training.weighting_methods import METHOD_NAMES, Method
 
 
@@ -30,6 +31,11 @@ def arguments() -> argparse.Namespace:
     method.add_argument("--dwa-temperature", type=float, default=2.0)
     method.add_argument("--igbv1-first-step", type=int, default=100, help="of the base, counted from 0")
     method.add_argument("--igbv1-last-step", type=int, default=199, help="of the base, counted from 0")
+    objective = parser.add_argument_group("objective: what is learned")
+    objective.add_argument("--objective", choices=("response", "l2t"), default="response")
+    objective.add_argument("--instruction-weight", type=float, default=1.0, help="l2t: of kept instruction tokens")
+    objective.add_argument("--templates", help="l2t: templates.tsv, sentences that are not learned")
+    objective.add_argument("--text-only", action="store_true", help="l2t: also instructions without an image")
     recipe = parser.add_argument_group("recipe: what the result depends on")
     recipe.add_argument("--seed", type=int, required=True)
     recipe.add_argument("--epochs", type=float, required=True)
@@ -68,6 +74,7 @@ def main() -> None:
     if computes_on_cpu(args.gpus):
         os.environ.update(OMP_NUM_THREADS=str(args.threads), DS_ACCELERATOR="cpu")
     from visatb.training.fit import fit
+    from visatb.training.instructions import Instructions
     from visatb.training.processes import leave_when_all_is_done
     from visatb.training.recipe import Machine, Recipe
     from visatb.training.tracking import WandbProject
@@ -82,7 +89,12 @@ def main() -> None:
     numbers = {name: given[name] for name in Method.__dataclass_fields__ if name in given}
     method = Method(args.method, groups(args.group), **numbers)
     wandb = WandbProject(args.wandb_project, args.wandb_entity, args.experiment) if args.wandb_project else None
-    fit(args.run, args.mixture, args.base, weights or None, recipe, machine, args.folder, args.output, method, wandb)
+    instructions = None
+    if args.objective == "l2t":
+        templates = read_templates(args.templates) if args.templates else frozenset()
+        instructions = Instructions(args.instruction_weight, templates, args.text_only)
+    places = (args.folder, args.output)
+    fit(args.run, args.mixture, args.base, weights or None, recipe, machine, *places, method, wandb, instructions)
     leave_when_all_is_done()
 
 

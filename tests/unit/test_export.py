@@ -65,7 +65,9 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def test_weights_and_shares(exported: Path):
-    tasks = json.loads((exported / "weights.json").read_text())["tasks"]
+    weights = json.loads((exported / "weights.json").read_text())
+    assert (weights["experiment"], weights["objective"]) == ("mine", "response")
+    tasks = weights["tasks"]
     with (exported / "weights.csv").open() as stream:
         table = {row["task"]: row for row in csv.DictReader(stream)}
     for task, weight in LAMBDAS.items():

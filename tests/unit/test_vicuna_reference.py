@@ -28,6 +28,7 @@ from transformers import AutoTokenizer, ProcessorMixin
 from visatb.evaluation.generate import chat_messages
 from visatb.training.assembly import Pieces, assemble
 from visatb.training.collator import IGNORED, Collator
+from visatb.training.instructions import Instructions
 from visatb.training.models import load_processor
 
 BEGIN, END = 1, 2
@@ -187,3 +188,19 @@ def test_an_end_mark_in_a_text_masks_no_answer(processor: ProcessorMixin) -> Non
 def supervised(processor: ProcessorMixin, rows: Rows) -> str:
     labels = torch.tensor(rows[1])
     return processor.decode(labels[labels != IGNORED])
+
+
+@pytest.mark.parametrize("texts", CONVERSATIONS.values(), ids=CONVERSATIONS)
+def test_under_l2t_the_questions_are_learned_and_their_templates_are_not(
+    processor: ProcessorMixin, texts: tuple[str, ...]
+) -> None:
+    """Spans of characters become tokens of sentencepiece, too, whose spaces are characters of their own."""
+    template = "Answer the question using a single word or phrase."
+    asked = [f"{text}\n{template}" if number % 2 == 0 else text for number, text in enumerate(texts)]
+    sample = {"conversations": turns(*asked), "image": PICTURE, "task": "chat"}
+    batch = Collator(processor, ["chat"], 4096, instructions=Instructions(0.5, frozenset({template})))([sample])
+    learned = processor.decode(batch["labels"][0][batch["token_weights"][0] == 0.5])
+    expected = "".join(text.replace("<image>", "") for text in texts[::2])
+    assert "".join(learned.split()) == "".join(expected.split())
+    plain = Collator(processor, ["chat"], 4096)([sample])["labels"]
+    assert torch.equal(batch["token_weights"] == 1, plain != IGNORED)

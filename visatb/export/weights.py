@@ -75,11 +75,15 @@ def read_weights_table(path: str | Path) -> pd.DataFrame:
     return read_columns(path, ["task"], ["weight", "weight_low", "weight_high"])
 
 
-def write_weights(folder: str | Path, experiment: str, shares: Sequence[TaskShare]) -> None:
-    """Write ``weights.json`` and ``weights.csv`` into ``folder``."""
+def write_weights(folder: str | Path, experiment: str, objective: str, shares: Sequence[TaskShare]) -> None:
+    """Write ``weights.json`` and ``weights.csv`` into ``folder``.
+
+    ``objective``: what the trainings learned behind the weights, which do not carry over to another one.
+    """
     rows = [asdict(share) for share in shares]
     tasks = {row["task"]: {key: value for key, value in row.items() if key != "task"} for row in rows}
-    write_json(Path(folder) / "weights.json", {"experiment": experiment, "meaning": _MEANING, "tasks": tasks})
+    head = {"experiment": experiment, "objective": objective, "meaning": _MEANING}
+    write_json(Path(folder) / "weights.json", {**head, "tasks": tasks})
     write_text(Path(folder) / "weights.csv", pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
 
 

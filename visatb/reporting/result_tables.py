@@ -84,7 +84,7 @@ def _heading(name: str, column: Column | None, group_of: Mapping[str, str], lowe
 
 def _ranked_rows(shown: pd.DataFrame, block: Mapping[str, str], lower: Collection[str]) -> list[Row]:
     cells = shown.loc[list(block)]
-    ranked = [label.lower() != BASELINE.lower() for label in block.values()]
+    ranked = [label.partition(" (")[0].lower() != BASELINE.lower() for label in block.values()]
     marks = {name: places(cells[name].tolist(), name in lower, ranked) for name in cells.columns}
     return [
         Row(label, row.tolist(), [marks[name][k] for name in cells.columns])

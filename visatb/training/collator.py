@@ -9,12 +9,14 @@ from PIL import Image
 from transformers import ProcessorMixin
 
 from visatb.errors import VisatbError
+from visatb.training.instructions import Instructions, learned_instructions
 
 IGNORED = -100
 NO_TASK = -1
 IMAGE_MARK = "<image>"
 ROLES = {"human": "user", "gpt": "assistant", "system": "system"}
 BLANK_SIDE = 64
+BLANK = Image.new("RGB", (BLANK_SIDE, BLANK_SIDE), (127, 127, 127))
 
 
 class Sample(TypedDict):
@@ -75,15 +77,23 @@ class Collator:
     With ``always_an_image`` a micro-batch of texts alone gets one more row, a blank image of which nothing is
     supervised and whose task is ``NO_TASK``: ranks that share gradients or parameters must all use the vision tower,
     and Adam treats a gradient of zero otherwise than none at all, which would depend on how a step is split.
+    With ``instructions`` (L2T) what they keep of the human turns is supervised too, and the batch holds
+    ``token_weights`` [samples, tokens]: 1 on responses, their weight on these tokens.
     """
 
     def __init__(
-        self, processor: ProcessorMixin, tasks: Sequence[str], max_length: int, always_an_image: bool = False
+        self,
+        processor: ProcessorMixin,
+        tasks: Sequence[str],
+        max_length: int,
+        always_an_image: bool = False,
+        instructions: Instructions | None = None,
     ) -> None:
         self._processor = processor
         self._tasks = list(tasks)
         self._max_length = max_length
         self._always_an_image = always_an_image
+        self._instructions = instructions
 
     def __call__(self, samples: Sequence[Sample]) -> dict[str, torch.Tensor]:
         """Return the batch of ``samples``.
@@ -95,7 +105,7 @@ class Collator:
         messages = [self._messages(sample) for sample in samples]
         task_ids = [self._tasks.index(sample["task"]) for sample in samples]
         if self._always_an_image and all(sample["image"] is None for sample in samples):
-            messages.append(chat_messages([{"from": "human", "value": ""}], _blank_image()))
+            messages.append(chat_messages([{"from": "human", "value": ""}], BLANK))
             task_ids.append(NO_TASK)
         batch = dict(
             self._processor.apply_chat_template(
@@ -108,9 +118,22 @@ class Collator:
             )
         )
         supervised = torch.as_tensor(batch.pop("assistant_masks")).bool() & batch["attention_mask"].bool()
+        if self._instructions:
+            learned = self._learned(messages, len(samples), batch["input_ids"], self._instructions)
+            batch["token_weights"] = supervised.float() + learned.float() * self._instructions.weight
+            supervised |= batch["token_weights"] > 0
         batch["labels"] = batch["input_ids"].masked_fill(~supervised, IGNORED)
         batch["task_ids"] = torch.tensor(task_ids)[:, None].expand_as(batch["labels"]).contiguous()
         return self._cut(batch)
+
+    def _learned(
+        self, messages: Sequence[list[dict[str, Any]]], samples: int, tokens: torch.Tensor, instructions: Instructions
+    ) -> torch.Tensor:
+        """Return which tokens are kept instruction tokens; a row beyond the samples has none."""
+        learned = torch.zeros_like(tokens, dtype=torch.bool)
+        for row in range(samples):
+            learned[row] = learned_instructions(self._processor, messages[row], instructions, tokens[row])
+        return learned
 
     def _messages(self, sample: Sample) -> list[dict[str, Any]]:
         image = sample["image"]
@@ -132,7 +155,9 @@ class Collator:
         self._refuse_cut_images(batch)
         # Image inputs are no whole numbers: their shape may be that of the tokens by chance.
         per_token = {
-            key for key, value in batch.items() if value.shape == tokens.shape and not value.is_floating_point()
+            key
+            for key, value in batch.items()
+            if value.shape == tokens.shape and (key == "token_weights" or not value.is_floating_point())
         }
         return {key: value[:, : self._max_length] if key in per_token else value for key, value in batch.items()}
 
@@ -146,7 +171,3 @@ class Collator:
                 f"{where}: the image of a sample ends at token {needed}, but max_length is {self._max_length}; "
                 "raise max_length, or shorten the text before the image"
             )
-
-
-def _blank_image() -> Image.Image:
-    return Image.new("RGB", (BLANK_SIDE, BLANK_SIDE), (127, 127, 127))

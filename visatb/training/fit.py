@@ -28,6 +28,7 @@ from visatb.training.collator import Collator, Sample
 from visatb.training.deepspeed_setup import prepare_deepspeed
 from visatb.training.gpus import take_gpus
 from visatb.training.history import History
+from visatb.training.instructions import Instructions
 from visatb.training.models import freeze, load_model, load_processor
 from visatb.training.processes import (
     TRY_AGAIN,
@@ -84,6 +85,7 @@ def fit(
     output: str | Path,
     method: Method | None = None,
     wandb: WandbProject | None = None,
+    instructions: Instructions | None = None,
 ) -> None:
     """Train ``base`` on a mixture and put the model at ``output``.
 
@@ -101,6 +103,7 @@ def fit(
         output: where the finished model goes.
         method: what becomes of the weights during the training; by default they stay as given.
         wandb: where on Weights & Biases it is shown, if it is to be; TensorBoard files are written in any case.
+        instructions: what of the instructions is learned as well (L2T); by default nothing.
 
     Raises:
         VisatbError: a task of the mixture has no weight, the batch does not split evenly over the devices, the devices
@@ -114,6 +117,7 @@ def fit(
     method = method or Method()
     weighting = method.weighting(tasks, lambdas, recipe.seed)
     description = _description(mixture, base, recipe, machine, tasks, lambdas) | method.description()
+    description |= instructions.description() if instructions else {}
     checkpoints = Checkpoints(Path(folder) / "checkpoints", description, _layout(machine))
     with alone_together(folder, run):
         if checkpoints.is_finished():
@@ -128,7 +132,7 @@ def fit(
         disable_progress_bar()
         if machine.deepspeed:
             prepare_deepspeed(machine.deepspeed, machine.gpus)
-        trainer = _trainer(run, table, tasks, weighting, base, recipe, machine, checkpoints)
+        trainer = _trainer(run, table, tasks, weighting, base, recipe, machine, checkpoints, instructions)
         trainer.add_callback(_history(run, Path(folder), checkpoints, wandb))
         with LeaveOnSignal() as leaving:
             trainer.add_callback(leaving)
@@ -203,6 +207,7 @@ def _trainer(
     recipe: Recipe,
     machine: Machine,
     checkpoints: Checkpoints,
+    instructions: Instructions | None,
 ) -> VitwTrainer:
     arguments = training_arguments(recipe, machine, checkpoints.steps)
     processor = load_processor(base)
@@ -214,7 +219,7 @@ def _trainer(
         args=arguments,
         train_dataset=MixtureDataset(table),
         # A copy: a tokenizer notes how it last padded, and what is saved must not depend on the steps of this attempt.
-        data_collator=Collator(copy.deepcopy(processor), tasks, recipe.max_length, always_an_image=has_images),
+        data_collator=Collator(copy.deepcopy(processor), tasks, recipe.max_length, has_images, instructions),
         processing_class=processor,
         tasks=tasks,
         weighting=weighting,

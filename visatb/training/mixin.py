@@ -104,6 +104,12 @@ class WeightedLossMixin(Trainer):
             self._coefficients = None
         return torch.tensor(self._counts.sum(), device=device)
 
+    def _prepare_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        prepared = super()._prepare_inputs(inputs)
+        if "token_weights" in inputs:  # DeepSpeed rounds floating inputs to its own format; they were counted unrounded
+            prepared["token_weights"] = inputs["token_weights"].to(self.args.device)
+        return prepared
+
     def _weigh_step(self, nll_sums: torch.Tensor | None) -> None:
         losses = None if nll_sums is None else self._step_loss(nll_sums)
         self.weighting.begin_step(self.state.global_step, losses)

@@ -37,6 +37,7 @@ def weights_chart() -> dict[str, Any]:
         )
     )
     layers = alt.layer(_band(), _line_at_equal_weights(), intervals.encode(color=series), points.encode(color=series))
+    assert isinstance(layers, alt.LayerChart)
     return vl_convert.vegalite_to_vega(_configured(layers).to_dict())
 
 
