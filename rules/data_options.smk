@@ -52,8 +52,3 @@ def model_to_count():
     if model.assemble:
         return dict(pieces=pairs({name: piece.source for name, piece in model.assemble}))
     return dict(base=model.source)
-
-
-def checkpoint_to_count():
-    model = EXPERIMENT.model
-    return [] if model.is_made_here or not Path(model.source).exists() else model.source

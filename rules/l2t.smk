@@ -39,7 +39,7 @@ if LEARNS_INSTRUCTIONS:
         input:
             records=[f"<results>/records/{task}/train.parquet" for task in EXPERIMENT.all_tasks],
             templates="<results>/templates.tsv",
-            base=base_checkpoint,
+            base=checkpoint_of(EXPERIMENT.model),
         output:
             "<results>/instruction_ledger.tsv",
         log:

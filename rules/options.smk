@@ -49,10 +49,14 @@ def base_of(wildcards):
     return model_of(wildcards).source
 
 
-def base_checkpoint(wildcards):
-    """The model that trainings start from, where it is a folder; a hub name is no file to wait for."""
-    model = model_of(wildcards)
+def checkpoint_of(model):
+    """A model's checkpoint, where it is a folder; a hub name is no file to wait for."""
     return model.source if model.is_made_here or Path(model.source).exists() else []
+
+
+def base_checkpoint(wildcards):
+    """The model that a run's training starts from."""
+    return checkpoint_of(model_of(wildcards))
 
 
 def model_to_ask(wildcards):

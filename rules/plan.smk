@@ -10,7 +10,7 @@ ROWS = [f"<results>/records/{task}/{subset}.rows.parquet" for task, subset in EX
 rule count_tokens:
     input:
         records=RECORDS,
-        base=checkpoint_to_count(),
+        base=[] if EXPERIMENT.model.is_made_here else checkpoint_of(EXPERIMENT.model),
     output:
         ledger="<results>/token_ledger.tsv",
         counts="<results>/token_counts.parquet",
