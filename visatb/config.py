@@ -9,6 +9,7 @@ from visatb.config_resources import ResourcesConfig
 from visatb.config_sources import SPLITS, SourceConfig, SplitFiles, each_split
 from visatb.config_throughput import Throughput, ThroughputConfig
 from visatb.config_tracking import TrackingConfig
+from visatb.config_taskgalaxy import TaskGalaxyConfig
 from visatb.config_types import (
     FloatFromZero,
     IntFromZero,
@@ -219,6 +220,9 @@ class Config(Section):
     evaluation: EvaluationConfig = Field(EvaluationConfig(), description="how answers are generated")
     zero_shot: ZeroShotConfig | None = Field(
         None, description="benchmarks that nothing was trained for, if they are wanted; see docs/zero_shot.md"
+    )
+    taskgalaxy: TaskGalaxyConfig | None = Field(
+        None, description="the data set that the tasks are of, if the workflow is to make it; see docs/taskgalaxy.md"
     )
     methods: Words = Field(
         default_factory=lambda: ["stl", "ew", "visatb"],

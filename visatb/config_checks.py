@@ -20,6 +20,7 @@ from visatb.config_loading import no_such_file, read_yaml, refuse, resolve_exten
 from visatb.config_method_checks import method_mistakes
 from visatb.config_resources import JobResources
 from visatb.config_secrets import secret_mistakes
+from visatb.config_taskgalaxy_checks import taskgalaxy_mistakes
 from visatb.config_types import PARTS
 from visatb.config_words import Mistake, place
 from visatb.config_zero_shot_checks import zero_shot_mistakes
@@ -99,6 +100,7 @@ def _cross_mistakes(config: Config) -> list[str]:
         _judge,
         method_mistakes,
         zero_shot_mistakes,
+        _taskgalaxy,
         _given_weights,
         _batches,
         _limits,
@@ -207,6 +209,10 @@ def _judge(config: Config) -> Iterator[str]:
         read_prompt(judge.prompt)
     except VisatbError as error:
         yield f"evaluation.judge.prompt: {error}"
+
+
+def _taskgalaxy(config: Config) -> Iterator[str]:
+    return taskgalaxy_mistakes(config.taskgalaxy)
 
 
 def _given_weights(config: Config) -> Iterator[str]:

@@ -12,7 +12,8 @@ from typing import Any
 
 import openai
 
-from visatb.endpoint_words import Endpoint, NoCompletionError, words_of
+from visatb.endpoint import Endpoint
+from visatb.endpoint_words import NoCompletionError, words_of
 from visatb.errors import VisatbError
 from visatb.files import read_json, write_json
 from visatb.request_pictures import as_data_url, digest_of

@@ -5,21 +5,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from visatb.endpoint_words import Endpoint
+from visatb.endpoint import Endpoint, longest_reply
 from visatb.errors import VisatbError
 from visatb.files import read_json
 
-LENGTH_PARAMETERS = ("max_tokens", "max_completion_tokens")
-"""The parameters by which endpoints bound the length of a reply."""
-
 MESSAGE_TOKENS = 64
 """What the frame of two messages may add to the tokens of their texts."""
-
-
-def longest_reply(endpoint: Endpoint) -> int | None:
-    """Return the most tokens that a reply may have, or None if no parameter bounds it."""
-    found = [endpoint.parameters[name] for name in LENGTH_PARAMETERS if name in endpoint.parameters]
-    return min(map(int, found)) if found else None
 
 
 def dearest(endpoint: Endpoint, text: str, with_picture: bool) -> float:
@@ -29,7 +20,7 @@ def dearest(endpoint: Endpoint, text: str, with_picture: bool) -> float:
     """
     if endpoint.prices is None:
         return 0.0
-    longest = longest_reply(endpoint)
+    longest = longest_reply(endpoint.parameters)
     if longest is None:
         raise VisatbError(f"{endpoint.section}.parameters: a price needs max_tokens, the longest reply; add it")
     told = len(json.dumps(text, ensure_ascii=False).encode()) + MESSAGE_TOKENS + with_picture * endpoint.image_tokens

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from visatb.endpoints import Endpoint
+from visatb.endpoint import Endpoint
 from visatb.evaluation.judge import Judging, judge_predictions
 from visatb.prompts import Prompt
 

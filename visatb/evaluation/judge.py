@@ -7,7 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from visatb.endpoints import Endpoint, Question, Reply, ask_all
+from visatb.endpoint import Endpoint
+from visatb.endpoints import Question, Reply, ask_all
 from visatb.errors import VisatbError
 from visatb.evaluation.judge_prompt import context_of, read_contexts
 from visatb.evaluation.verdicts import VERDICT_SCHEMA, cost_words, judge_use, read_verdict

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from visatb.endpoint_words import Endpoint
+from visatb.endpoint import Endpoint
 from visatb.endpoints import Question, Reply, ask_each
 from visatb.locking import alone_in
 from visatb.progress import Progress, say

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from visatb.endpoint_words import Endpoint
+from visatb.endpoint import Endpoint
 from visatb.endpoints import Question
 from visatb.prompts import Prompt
 from visatb.taskgalaxy.asking import Asking, Use, ask
@@ -11,7 +11,6 @@ from visatb.taskgalaxy.replies import read_types
 from visatb.taskgalaxy.tables import Row, kept, rejected
 from visatb.taskgalaxy.types import ARROW, TaskType, comparable, normalised
 
-PLACES = ("parent", "known", "number")
 ROOT = "(the root: name families)"
 
 Path = tuple[str, ...]
@@ -64,7 +63,7 @@ def expand(
     Args:
         seeds: level-1 type -> level-2 type -> level-3 types.
         numbers: new names that are asked for below the root, each level-1 and each level-2 type; 0 asks for none.
-        prompt: with the places `PLACES`.
+        prompt: with the places ``{parent}``, ``{known}`` and ``{number}``.
         endpoint: who proposes.
         asking: how.
         use: what the requests took is added here.

@@ -116,8 +116,8 @@ def write_export(rows: Sequence[Row], folder: str | Path, table: str | Path, tas
         reasons = Counter(row["detail"] or row["reason"] for row in rows)
         told = bullet_list(f"{reason} ({count})" for reason, count in reasons.most_common(10))
         raise VisatbError(
-            f"{folder}: no task has enough of the {len(rows)} accepted samples; lower taskgalaxy.export.min_samples, or "
-            f"add pictures and types:\n{told}"
+            f"{folder}: no task has enough of the {len(rows)} accepted samples; lower taskgalaxy.export.min_samples, "
+            f"or add pictures and types:\n{told}"
         )
     for split in SPLITS:
         with atomic_path(Path(folder) / f"{split}.jsonl") as temporary, temporary.open("w", encoding="utf-8") as stream:

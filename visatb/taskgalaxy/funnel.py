@@ -70,6 +70,6 @@ def _check_none_lost(rows: Sequence[Mapping[str, Any]]) -> None:
         given, kept = stages[stage]["given"], stages[before]["kept"]
         if given != kept:
             raise VisatbError(
-                f"{stage} tells of {given} {stages[stage]['unit']}, but {before} has kept {kept}; the tables are not of "
-                f"one run: delete that of {stage} and give the same command again"
+                f"{stage} tells of {given} {stages[stage]['unit']}, but {before} has kept {kept}; the tables are not "
+                f"of one run: delete that of {stage} and give the same command again"
             )

@@ -7,10 +7,12 @@ from math import ceil
 import pandas as pd
 
 from visatb.config_taskgalaxy import TaskGalaxyConfig
+from visatb.endpoint import longest_reply
 from visatb.prompts import Prompt
 from visatb.reporting.tables import text_table
-from visatb.spending import longest_reply
-from visatb.taskgalaxy.endpoints import endpoint_named
+from visatb.taskgalaxy.pictures import picture_names
+from visatb.taskgalaxy.prompt_files import read_prompts
+from visatb.taskgalaxy.types import read_seeds
 
 CHARACTERS_PER_TOKEN = 4
 """Of English text, roughly."""
@@ -34,8 +36,8 @@ def plan(
 ) -> pd.DataFrame:
     """Return a row a stage and endpoint.
 
-    It has ``stage``, ``endpoint``, ``model``, ``requests``, ``prompt_tokens``, ``completion_tokens``, ``price`` and, for
-    every candidate kept and every reply of the longest length and asked for as often as allowed, ``requests_at_most``
+    It has ``stage``, ``endpoint``, ``model``, ``requests``, ``prompt_tokens``, ``completion_tokens``, ``price`` and, if
+    every candidate is kept and every reply is as long and as often asked for as allowed, ``requests_at_most``
     and ``price_at_most``. Prices are empty where the endpoint has none.
 
     Args:
@@ -79,7 +81,7 @@ def _stages(
 def _row(config: TaskGalaxyConfig, stage: _Stage) -> dict[str, object]:
     settings = config.endpoints[stage.endpoint]
     told = ceil(stage.characters / CHARACTERS_PER_TOKEN) + stage.pictures * settings.image_tokens
-    longest = longest_reply(endpoint_named(config, stage.endpoint)) or config.assumptions.reply_tokens
+    longest = longest_reply(settings.parameters) or config.assumptions.reply_tokens
     said = min(config.assumptions.reply_tokens, longest)
     at_most = stage.at_most * config.attempts
     prices = settings.prices
@@ -115,3 +117,8 @@ def _cell(value: object) -> str:
     if value is None or (isinstance(value, float) and value != value):
         return ""
     return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def planned(config: TaskGalaxyConfig) -> pd.DataFrame:
+    """Return the plan of a section, from the seeds, prompts and pictures that lie there now."""
+    return plan(config, read_seeds(config.seeds), len(picture_names(config.images)), read_prompts(config))

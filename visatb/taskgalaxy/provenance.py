@@ -22,8 +22,10 @@ def provenance(config: TaskGalaxyConfig, files: Mapping[str, str | Path], funnel
         files: name -> seeds, prompts and exported files, whose SHA-256 is noted.
         funnel: the stages' numbers.
     """
-    hidden = {"endpoints": {"__all__": {"address", "key_variable", "concurrency", "timeout", "retries"}}}
-    settings = config.model_dump(exclude=hidden | {"budget": True, "browse": True})  # type: ignore[arg-type]
+    hidden: dict[str, Any] = {
+        "endpoints": {"__all__": {"address", "key_variable", "concurrency", "timeout", "retries"}}
+    }
+    settings = config.model_dump(exclude={**hidden, "budget": True, "browse": True})
     digests = {name: hashlib.sha256(Path(path).read_bytes()).hexdigest() for name, path in files.items()}
     stages = [
         {name: None if pd.isna(value) else value for name, value in row.items()} for row in funnel.to_dict("records")
@@ -52,8 +54,14 @@ def provenance_markdown(found: Mapping[str, Any], reasons: pd.DataFrame, tasks: 
     return "\n\n".join(parts) + "\n"
 
 
+def funnel_text(stages: pd.DataFrame) -> str:
+    """Return the funnel as a table of text."""
+    return text_table(_words(stages[["stage", "unit", *_NUMBERS]]), left=["stage", "unit"])
+
+
 def _block(table: pd.DataFrame) -> str:
-    shown = table.map(
-        lambda value: "" if pd.isna(value) else f"{value:.0f}" if isinstance(value, float) else str(value)
-    )
-    return f"```\n{text_table(shown, left=list(table.columns[:2]))}\n```"
+    return f"```\n{text_table(_words(table), left=list(table.columns[:2]))}\n```"
+
+
+def _words(table: pd.DataFrame) -> pd.DataFrame:
+    return table.map(lambda value: "" if pd.isna(value) else f"{value:.0f}" if isinstance(value, float) else str(value))

@@ -5,17 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visatb.endpoint_words import Endpoint
+from visatb.endpoint import Endpoint
 from visatb.endpoints import Question
 from visatb.prompts import Prompt
 from visatb.taskgalaxy.asking import Asking, Outcome, Use, ask
 from visatb.taskgalaxy.replies import read_exchange, read_numbers, read_votes
 from visatb.taskgalaxy.tables import Row, kept, rejected, sample_id
 from visatb.taskgalaxy.types import ARROW, comparable
-
-FILTER_PLACES = ("types",)
-WRITE_PLACES = ("type",)
-VOTE_PLACES = ("type", "question", "answer")
 
 
 @dataclass(frozen=True)

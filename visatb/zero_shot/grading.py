@@ -6,7 +6,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from visatb.endpoints import Endpoint, Question, Reply, ask_all
+from visatb.endpoint import Endpoint
+from visatb.endpoints import Question, Reply, ask_all
 from visatb.errors import VisatbError
 from visatb.progress import Progress, say
 from visatb.zero_shot.results import read_samples
