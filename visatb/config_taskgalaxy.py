@@ -19,6 +19,7 @@ from visatb.config_types import (
     web_address,
 )
 
+OPENAI = "https://api.openai.com/v1"
 Cosine = Annotated[float, Number, Field(ge=-1, le=1, allow_inf_nan=False)]
 SplitShare = Annotated[float, Number, Field(gt=0, lt=0.5, allow_inf_nan=False)]
 
@@ -38,7 +39,7 @@ class ModelEndpoint(Section):
     """A model behind an OpenAI-compatible endpoint."""
 
     address: Annotated[str, AfterValidator(web_address)] = Field(
-        "https://api.openai.com/v1", description="base address of the API, usually ending in `/v1`"
+        OPENAI, description="base address of the API, usually ending in `/v1`"
     )
     model: str = Field(description="the model, by the name that the endpoint knows")
     key_variable: str = Field(

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from visatb.config_loading import refuse, resolve_extends, validate_leniently
+from visatb.config_resources import ResourcesConfig
 from visatb.config_taskgalaxy import ModelEndpoint, TaskGalaxyConfig
 from visatb.config_types import Section
 from visatb.endpoint import LENGTH_PARAMETERS
@@ -25,6 +26,7 @@ class DataSetConfig(Section):
     """A config that makes a data set, without an experiment."""
 
     taskgalaxy: TaskGalaxyConfig = Field(description="the data set")
+    resources: ResourcesConfig = Field(ResourcesConfig(), description="limits of what jobs ask the scheduler for")
 
 
 def makes_data_alone(values: Mapping[str, Any]) -> bool:
@@ -33,8 +35,8 @@ def makes_data_alone(values: Mapping[str, Any]) -> bool:
     return "taskgalaxy" in resolved and not any(key in resolved for key in EXPERIMENT_KEYS)
 
 
-def checked_data_set(values: Mapping[str, Any], origin: str = "config") -> TaskGalaxyConfig:
-    """Return the section of a config that makes a data set alone.
+def checked_data_set(values: Mapping[str, Any], origin: str = "config") -> DataSetConfig:
+    """Return a config that makes a data set alone.
 
     Raises:
         VisatbError: with every mistake in it, in words, at once.
@@ -45,7 +47,7 @@ def checked_data_set(values: Mapping[str, Any], origin: str = "config") -> TaskG
         lines += taskgalaxy_mistakes(config.taskgalaxy)
     refuse(lines, origin)
     assert config is not None
-    return config.taskgalaxy
+    return config
 
 
 def taskgalaxy_mistakes(section: TaskGalaxyConfig | None) -> Iterator[str]:

@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--top-k", type=int, required=True, help="types a picture")
     parser.add_argument("--floor", type=float, required=True, help="lowest cosine")
     parser.add_argument("--cap", type=int, required=True, help="pictures a type")
+    parser.add_argument("--threads", type=int, default=1, help="blocks at a time")
     parser.add_argument("--output", required=True, help="Parquet")
     arguments = parser.parse_args()
     types = read_parquet(arguments.types).to_pylist()
@@ -32,6 +33,7 @@ def main() -> None:
         types=[types[number] for number in distinct],
         type_vectors=np.load(arguments.type_vectors, allow_pickle=False)[distinct],
         settings=MatchingConfig(top_k=arguments.top_k, floor=arguments.floor, cap=arguments.cap),
+        threads=arguments.threads,
     )
     write_parquet(arguments.output, table)
 

@@ -17,6 +17,7 @@ def match_table(
     types: Sequence[Row],
     type_vectors: Vectors,
     settings: MatchingConfig,
+    threads: int = 1,
 ) -> pa.Table:
     """Return the matches in `MATCH_SCHEMA`, in the pictures' order, each one's best match first.
 
@@ -26,8 +27,9 @@ def match_table(
         types: rows of `TYPE_SCHEMA`.
         type_vectors: their unit vectors.
         settings: ``top_k``, ``floor`` and ``cap``.
+        threads: blocks of pictures at a time.
     """
-    indices, cosines = nearest(picture_vectors, type_vectors, settings.top_k)
+    indices, cosines = nearest(picture_vectors, type_vectors, settings.top_k, threads=threads)
     reaches, within = within_floor_and_cap(indices, cosines, settings.floor, settings.cap)
     number, k = indices.shape
     of_picture = pa.array(np.repeat(np.arange(number), k))
