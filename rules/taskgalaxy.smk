@@ -26,9 +26,10 @@ if TASKGALAXY:
             mem_mb=2000,
             runtime=60,
         params:
-            section=TASKGALAXY.model_dump_json(),
+            section=lambda w: TASKGALAXY.model_dump_json(),
         shell:
-            "VISATB_PROGRESS_FD=3 python $SCRIPTS/taskgalaxy_plan.py --section {params.section:q} --show --output {output:q} 3>&2 > {log:q} 2>&1"
+            "VISATB_PROGRESS_FD=3 python $SCRIPTS/taskgalaxy_plan.py --section {params.section:q} --show"
+            " --output {output:q} 3>&2 > {log:q} 2>&1"
 
     rule list_images:
         output:
@@ -44,7 +45,7 @@ if TASKGALAXY:
             mem_mb=4000,
             runtime=480,
         params:
-            options=options(images=TASKGALAXY.images),
+            options=lambda w: options(images=TASKGALAXY.images),
         shell:
             "VISATB_PROGRESS_FD=3 python $SCRIPTS/list_images.py {params.options} --processes {threads} --output {output:q} 3>&2 > {log:q} 2>&1"
 
@@ -65,9 +66,9 @@ if TASKGALAXY:
             runtime=1440,
             judge=1,
         params:
-            options=asking_options(TASKGALAXY.expansion.endpoint),
+            options=lambda w: asking_options(TASKGALAXY.expansion.endpoint),
             numbers=[getattr(TASKGALAXY.expansion, level) for level in ("level_1", "level_2", "level_3")],
-            replies=f"{GALAXY}/replies",
+            replies=Path(GALAXY, "replies"),
         shell:
             "VISATB_PROGRESS_FD=3 python $SCRIPTS/expand_types.py {params.options} --seeds {input.seeds:q}"
             " --prompt {input.prompt:q} --numbers {params.numbers}"
@@ -93,9 +94,9 @@ if TASKGALAXY:
             mem_mb=growing("mem_mb", embedding_resources),
             runtime=growing("runtime", embedding_resources),
         params:
-            options=embedding_options(),
-            text=TASKGALAXY.embedding.text,
-            shards=f"{GALAXY}/embeddings",
+            options=lambda w: embedding_options(),
+            text=lambda w: TASKGALAXY.embedding.text,
+            shards=Path(GALAXY, "embeddings"),
         shell:
             "VISATB_PROGRESS_FD=3 $CLIP_PYTHON $SCRIPTS/embed_types.py {params.options} --text {params.text:q}"
             " --types {input.types:q} --shards {params.shards:q} --output {output:q} 3>&2 > {log:q} 2>&1"
@@ -120,9 +121,9 @@ if TASKGALAXY:
             mem_mb=growing("mem_mb", embedding_resources),
             runtime=growing("runtime", embedding_resources),
         params:
-            options=embedding_options(),
-            images=TASKGALAXY.images,
-            shards=f"{GALAXY}/embeddings",
+            options=lambda w: embedding_options(),
+            images=lambda w: TASKGALAXY.images,
+            shards=Path(GALAXY, "embeddings"),
         shell:
             "VISATB_PROGRESS_FD=3 $CLIP_PYTHON $SCRIPTS/embed_images.py {params.options} --threads {threads} --images {params.images:q}"
             " --pictures {input.pictures:q} --shards {params.shards:q} --output {output:q} 3>&2 > {log:q} 2>&1"
@@ -168,7 +169,7 @@ if TASKGALAXY:
             mem_mb=TASKGALAXY.matching.mem_mb,
             runtime=480,
         params:
-            options=options(**TASKGALAXY.matching.model_dump(exclude={"mem_mb"})),
+            options=lambda w: options(**TASKGALAXY.matching.model_dump(exclude={"mem_mb"})),
         shell:
             "OMP_NUM_THREADS=1 VISATB_PROGRESS_FD=3 python $SCRIPTS/match_types.py {params.options} --threads {threads}"
             " --pictures {input.pictures:q} --picture-vectors {input.picture_vectors:q} --types {input.types:q}"
@@ -192,8 +193,8 @@ if TASKGALAXY:
             runtime=1440,
             judge=1,
         params:
-            options=looking_options(TASKGALAXY.filter.endpoint),
-            replies=f"{GALAXY}/replies",
+            options=lambda w: looking_options(TASKGALAXY.filter.endpoint),
+            replies=Path(GALAXY, "replies"),
         shell:
             "VISATB_PROGRESS_FD=3 python $SCRIPTS/filter_types.py {params.options} --matches {input.matches:q}"
             " --types {input.types:q} --prompt {input.prompt:q}"
@@ -217,8 +218,8 @@ if TASKGALAXY:
             runtime=1440,
             judge=1,
         params:
-            options=looking_options(TASKGALAXY.writing.endpoint),
-            replies=f"{GALAXY}/replies",
+            options=lambda w: looking_options(TASKGALAXY.writing.endpoint),
+            replies=Path(GALAXY, "replies"),
         shell:
             "VISATB_PROGRESS_FD=3 python $SCRIPTS/write_questions.py {params.options} --candidates {input.candidates:q}"
             " --types {input.types:q} --prompt {input.prompt:q}"
@@ -243,9 +244,9 @@ if TASKGALAXY:
             runtime=1440,
             judge=1,
         params:
-            options=looking_options(*TASKGALAXY.voting.endpoints),
+            options=lambda w: looking_options(*TASKGALAXY.voting.endpoints),
             min_votes=TASKGALAXY.voting.min_votes,
-            replies=f"{GALAXY}/replies",
+            replies=Path(GALAXY, "replies"),
         shell:
             "VISATB_PROGRESS_FD=3 python $SCRIPTS/vote.py {params.options} --samples {input.samples:q} --types {input.types:q}"
             " --prompt {input.prompt:q} --min-votes {params.min_votes}"
@@ -270,8 +271,8 @@ if TASKGALAXY:
             mem_mb=8000,
             runtime=60,
         params:
-            options=export_options(),
-            folder=GALAXY,
+            options=lambda w: export_options(),
+            folder=Path(GALAXY),
         shell:
             "VISATB_PROGRESS_FD=3 python $SCRIPTS/export_taskgalaxy.py {params.options} --samples {input.samples:q} --types {input.types:q}"
             " --type-vectors {input.vectors:q} --folder {params.folder:q} --table {output.table:q}"
@@ -303,8 +304,8 @@ if TASKGALAXY:
             mem_mb=4000,
             runtime=60,
         params:
-            section=TASKGALAXY.model_dump_json(),
-            options=options(table=pairs(STAGE_TABLES), file=pairs(NAMED_FILES)),
+            section=lambda w: TASKGALAXY.model_dump_json(),
+            options=lambda w: options(table=pairs(STAGE_TABLES), file=pairs(NAMED_FILES)),
         shell:
             "VISATB_PROGRESS_FD=3 python $SCRIPTS/collect_funnel.py {params.options} --section {params.section:q}"
             " --tasks {input.tasks:q} --funnel {output.funnel:q} --rejections {output.rejections:q}"
@@ -349,7 +350,7 @@ if TASKGALAXY:
             mem_mb=4000,
             runtime=60,
         params:
-            options=options(
+            options=lambda w: options(
                 table=pairs({stage: STAGE_TABLES[stage] for stage in BROWSED}),
                 images=TASKGALAXY.images,
                 number=TASKGALAXY.browse,
