@@ -28,8 +28,7 @@ if TASKGALAXY:
         params:
             section=lambda w: TASKGALAXY.model_dump_json(),
         shell:
-            "VISATB_PROGRESS_FD=3 python $SCRIPTS/taskgalaxy_plan.py --section {params.section:q} --show"
-            " --output {output:q} 3>&2 > {log:q} 2>&1"
+            "python $SCRIPTS/taskgalaxy_plan.py --section {params.section:q} --output {output:q} > {log:q} 2>&1"
 
     rule list_images:
         output:

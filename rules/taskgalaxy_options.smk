@@ -54,6 +54,7 @@ def before_asking(jobs):
     """Where something would be asked: tell the plan first, look for keys, and be alone with the data set."""
     if not jobs.isdisjoint(ASKING):
         require_keys(TASKGALAXY)
+    if not jobs.isdisjoint((*ASKING, "taskgalaxy_plan")):
         plan = planned(TASKGALAXY)
         print(f"\nThe plan of {GALAXY}:\n\n{plan_text(plan, TASKGALAXY.budget)}\n", file=sys.stderr, flush=True)
     if not jobs.isdisjoint(STAGE_TABLES):
