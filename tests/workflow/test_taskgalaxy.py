@@ -40,7 +40,7 @@ def write_config(folder: Path, server: JudgeServer, **more: object) -> None:
 
 
 def plan_comes_first_and_asks_nothing(folder: Path, server: JudgeServer) -> None:
-    printed = run_workflow(folder, "taskgalaxy_plan", "--cores", "1", configfile=DATA)
+    printed = run_workflow(folder, "--cores", "1", "taskgalaxy_plan", configfile=DATA)
     assert "The plan of data/galaxy" in printed
     plan = pd.read_csv(folder / "data" / "galaxy" / "plan.tsv", sep="\t")
     assert plan["stage"].tolist() == ["expand_types", "filter_types", "write_questions", "vote", "vote", "vote"]
@@ -134,7 +134,7 @@ def another_prompt_asks_its_own_stage_alone(folder: Path, server: JudgeServer) -
     write_config(folder, server, voting=voting)
     server.asked.clear()
     server.behave = lambda body, times: well_behaved(body)
-    run_workflow(folder, "taskgalaxy", configfile=DATA)
+    run_workflow(folder, "--keep-going", "taskgalaxy", configfile=DATA)
     assert server.asked
     assert all(question_of(body).startswith("Be quick.") for _, _, body in server.asked)
 
