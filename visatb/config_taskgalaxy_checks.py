@@ -4,12 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from visatb.config_loading import refuse, resolve_extends, validate_leniently
 from visatb.config_resources import ResourcesConfig
+from visatb.config_secrets import secret_mistakes
 from visatb.config_taskgalaxy import ModelEndpoint, TaskGalaxyConfig
 from visatb.config_types import Section
 from visatb.endpoint import LENGTH_PARAMETERS
@@ -89,14 +89,7 @@ def _asked(section: TaskGalaxyConfig) -> Iterator[str]:
 
 
 def _endpoint(here: str, endpoint: ModelEndpoint, with_budget: bool) -> Iterator[str]:
-    address = urlsplit(endpoint.address)
-    if address.username or address.password or address.query:
-        yield (
-            f"{here}.address: an address must hold no key or password (not shown here); "
-            "put it into the environment variable that key_variable names"
-        )
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", endpoint.key_variable):
-        yield f"{here}.key_variable: expected the name of an environment variable, not the key (not shown)"
+    yield from secret_mistakes(here, "address", endpoint.address, endpoint.key_variable)
     for name in endpoint.parameters:
         if name in REQUEST_KEYS:
             yield f"{here}.parameters: '{name}' is set by the workflow itself; take it away"
