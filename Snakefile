@@ -57,6 +57,7 @@ else:
 
 
 include: "rules/taskgalaxy.smk"
+include: "rules/taskgalaxy_report.smk"
 
 
 if TASKGALAXY:

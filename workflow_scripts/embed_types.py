@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 
 from visatb.errors import friendly_exit
+from visatb.prompts import Prompt
 from visatb.taskgalaxy.clip import Clip
 from visatb.taskgalaxy.embedding import embed, fingerprint
 from visatb.taskgalaxy.tables import kept_rows
@@ -25,7 +26,8 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = kept_rows(arguments.types)
     names = ("level_1", "level_2", "level_3")
-    texts = [arguments.text.format(**{name: row[name] for name in names}) for row in rows]
+    form = Prompt("", arguments.text)
+    texts = [form.filled(**{name: row[name] for name in names}) for row in rows]
     clip = Clip(arguments.checkpoint, arguments.gpus, "embed_types")
     embed(
         keys=[hashlib.sha256(text.encode()).hexdigest() for text in texts],

@@ -28,7 +28,7 @@ def test_from_seed_types_to_a_model_with_measured_weights(tmp_path: Path):
         write_config(folder, server)
         plan_comes_first_and_asks_nothing(folder, server)
         printed = run_workflow(folder, configfile=EXPERIMENT)
-        assert printed.index("The plan of data/galaxy") < printed.index("expand_types")
+        assert printed.index("The plan of data/galaxy") < printed.index("[expand_types] replies")
         tables_account_for_every_row(folder / "data" / "galaxy")
         the_experiment_is_of_these_data(folder)
         another_address_price_and_budget_make_nothing_again(folder, server)
