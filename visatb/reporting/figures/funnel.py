@@ -30,5 +30,6 @@ def funnel_figure(table: pd.DataFrame) -> Figure:
     name_rows(axes, [NAMES[stage] for stage in table["stage"]])
     axes.set_xlim(0, 150)
     axes.set_xticks([0, 50, 100])
+    axes.spines["bottom"].set_bounds(0, 100)
     axes.set_xlabel("share that went on, in percent")
     return figure
