@@ -69,7 +69,7 @@ if TASKGALAXY:
     rule taskgalaxy:
         default_target: DATA_SET is not None
         input:
-            EXPORTED.values(),
+            GALAXY_SPLITS.values(),
             f"{GALAXY}/plan.tsv",
             f"{GALAXY}/tasks.tsv",
             f"{GALAXY}/duplicates.tsv",

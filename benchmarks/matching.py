@@ -18,6 +18,7 @@ import platform
 import resource
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
@@ -38,23 +39,30 @@ def write_vectors(path: Path, number: int, width: int, draw: np.random.Generator
     return np.load(path, mmap_mode="r")
 
 
-def product_alone(pictures: Vectors, types: Vectors, block: int, threads: int) -> float:
-    """Compute all products block by block and keep nothing; return the seconds."""
+def product_alone(pictures: Vectors, types: Vectors, block: int, threads: int) -> None:
+    """Compute all products block by block and keep nothing."""
     columns = np.ascontiguousarray(types.T)
-    started = time.perf_counter()
+
+    def product(start: int) -> float:
+        return float((np.asarray(pictures[start : start + block]) @ columns)[0, 0])
+
     with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(
-            lambda start: (np.asarray(pictures[start : start + block]) @ columns)[0, 0], range(0, len(pictures), block)
-        ):
-            pass
-    return time.perf_counter() - started
+        list(pool.map(product, range(0, len(pictures), block)))
 
 
-def matching(pictures: Vectors, types: Vectors, k: int, block: int, threads: int) -> float:
-    """Match; return the seconds."""
-    started = time.perf_counter()
-    nearest(pictures, types, k, block, threads)
-    return time.perf_counter() - started
+def seconds(work: Callable[[], object]) -> tuple[float, float]:
+    """Return how long work takes, and how long it keeps cores busy, which other work on the machine changes less."""
+    started, before = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - started, time.process_time() - before
+
+
+def measured_round(pictures: Vectors, types: Vectors, args: argparse.Namespace) -> dict[str, float]:
+    """Measure the product alone, then matching."""
+    product = seconds(lambda: product_alone(pictures, types, args.block, args.threads))
+    matching = seconds(lambda: nearest(pictures, types, args.top_k, args.block, args.threads))
+    names = ("product_s", "product_core_s", "matching_s", "matching_core_s")
+    return dict(zip(names, (*product, *matching), strict=True))
 
 
 def main() -> None:
@@ -74,20 +82,17 @@ def main() -> None:
         pictures = write_vectors(Path(folder) / "pictures.npy", args.pictures, args.width, draw)
         types = np.array(write_vectors(Path(folder) / "types.npy", args.types, args.width, draw))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        rounds = [
-            {
-                "product_s": product_alone(pictures, types, args.block, args.threads),
-                "matching_s": matching(pictures, types, args.top_k, args.block, args.threads),
-            }
-            for _ in range(args.rounds)
-        ]
+        rounds = [measured_round(pictures, types, args) for _ in range(args.rounds)]
     ratios = [one["matching_s"] / one["product_s"] for one in rounds]
+    core_ratios = [one["matching_core_s"] / one["product_core_s"] for one in rounds]
     found = {
         "machine": f"{platform.machine()}, {args.threads} threads, numpy {np.__version__}",
         "settings": {name: value for name, value in vars(args).items() if name != "output"},
         "rounds": [{name: round(value, 2) for name, value in one.items()} for one in rounds],
         "ratios": [round(ratio, 2) for ratio in ratios],
         "median_ratio": round(median(ratios), 2),
+        "core_ratios": [round(ratio, 2) for ratio in core_ratios],
+        "median_core_ratio": round(median(core_ratios), 2),
         "products_per_second": round(args.pictures * args.types / median(one["matching_s"] for one in rounds)),
         "memory_before_mb": round(before / 1024),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),

@@ -257,7 +257,7 @@ if TASKGALAXY:
             types=STAGE_TABLES["deduplicate_types"],
             vectors=f"{GALAXY}/stages/types.npy",
         output:
-            **EXPORTED,
+            **GALAXY_SPLITS,
             table=STAGE_TABLES["export_taskgalaxy"],
             tasks=f"{GALAXY}/tasks.tsv",
         log:

@@ -17,10 +17,10 @@ STAGE_TABLES = {
     "vote": f"{GALAXY}/stages/judged.parquet",
     "export_taskgalaxy": f"{GALAXY}/stages/exported.parquet",
 }
-EXPORTED = {split: f"{GALAXY}/{split}.jsonl" for split in ("train", "val", "test")}
+GALAXY_SPLITS = {split: f"{GALAXY}/{split}.jsonl" for split in ("train", "val", "test")}
 BROWSED = ("filter_types", "write_questions", "vote", "export_taskgalaxy")
 ACCOUNT_FILES = ("funnel.tsv", "rejections.tsv", "funnel.svg", "funnel.png", "provenance.json", "provenance.md")
-NAMED_FILES = {"seeds": TASKGALAXY.seeds, **prompt_paths(TASKGALAXY), **EXPORTED} if TASKGALAXY else {}
+NAMED_FILES = {"seeds": TASKGALAXY.seeds, **prompt_paths(TASKGALAXY), **GALAXY_SPLITS} if TASKGALAXY else {}
 DATA_ACCOUNT = [f"{GALAXY}/{name}" for name in (*ACCOUNT_FILES, "browse.html")] if TASKGALAXY else []
 
 

@@ -5,7 +5,7 @@ if TASKGALAXY:
     rule collect_funnel:
         input:
             list(STAGE_TABLES.values()),
-            EXPORTED.values(),
+            GALAXY_SPLITS.values(),
             TASKGALAXY.seeds,
             PROMPTS.values(),
             tasks=f"{GALAXY}/tasks.tsv",
