@@ -77,7 +77,7 @@ class Replies:
         try:
             return Reply(**read_json(path)["reply"])
         except (KeyError, TypeError) as error:
-            raise VisatbError(f"{path}: no reply of a judge is in it; delete it to have it asked for again") from error
+            raise VisatbError(f"{path}: no reply is in it; delete it to have it asked for again") from error
 
     def keep(self, key: str, question: Question, reply: Reply) -> None:
         """Write a reply down, whole or not at all, with its cost where the endpoint has prices."""
