@@ -7,9 +7,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from visatb.config_balancing import BalancingConfig, DwaConfig, Igbv1Config, VariantConfig
 from visatb.config_resources import ResourcesConfig
 from visatb.config_sources import SPLITS, SourceConfig, SplitFiles, each_split
+from visatb.config_taskgalaxy import TaskGalaxyConfig
 from visatb.config_throughput import Throughput, ThroughputConfig
 from visatb.config_tracking import TrackingConfig
-from visatb.config_taskgalaxy import TaskGalaxyConfig
 from visatb.config_types import (
     FloatFromZero,
     IntFromZero,

@@ -13,13 +13,13 @@ from visatb.config_types import (
     Parameter,
     PositiveFloat,
     PositiveInt,
-    Rate,
     Section,
     Seed,
     web_address,
 )
 
 OPENAI = "https://api.openai.com/v1"
+Rate = Annotated[float, Number, Field(gt=0, le=1, allow_inf_nan=False)]
 Cosine = Annotated[float, Number, Field(ge=-1, le=1, allow_inf_nan=False)]
 SplitShare = Annotated[float, Number, Field(gt=0, lt=0.5, allow_inf_nan=False)]
 
