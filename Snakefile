@@ -7,93 +7,93 @@ if not workflow.overwrite_configfiles:
     configfile: "config/config.yaml"
 
 
-include: "rules/common.smk"
+include: "rules/start.smk"
 include: "rules/resources.smk"
-include: "rules/options.smk"
-include: "rules/data_options.smk"
-include: "rules/zero_shot_options.smk"
-include: "rules/report_options.smk"
-include: "rules/reuse_options.smk"
 
 
-pathvars:
-    results=str(EXPERIMENT.folder),
+# What there is to make: an experiment, with its data set if the workflow makes that too; or a data set alone.
+if DATA_SET is None:
+
+    include: "rules/experiment.smk"
+
+    localrules:
+        all,
+        export,
+        plan,
+        status,
+        weights,
+
+    rule all:
+        default_target: True
+        input:
+            "<results>/plan.tsv",
+            "<results>/token_ledger.tsv",
+            "<results>/weights.tsv",
+            TABLES,
+            "<results>/summary.txt",
+            FIGURES,
+            ACCOUNTS,
+            "<results>/explorer.html",
+            SCORES,
+            LEDGERS,
+            VISUAL_CONTRIBUTION,
+            ["<results>/zero_shot.md", "<results>/zero_shot_scores.tsv"] if ZERO_SHOT else [],
+            # The report of an experiment says what its data were made of.
+            DATA_ACCOUNT,
+
+    # The preparation alone: what to look at before the final trainings are paid for.
+    rule weights:
+        input:
+            "<results>/plan.tsv",
+            "<results>/token_ledger.tsv",
+            "<results>/validation_matrix.tsv",
+            "<results>/weights.tsv",
+            PREPARATION_TABLES,
+            PREPARATION_FIGURES,
+            PREPARATION_ACCOUNTS,
+            "<results>/explorer.html",
+
+else:
+
+    include: "rules/taskgalaxy_options.smk"
 
 
-report: "report/workflow.rst"
+include: "rules/taskgalaxy.smk"
+include: "rules/taskgalaxy_report.smk"
 
 
-include: "rules/prepare.smk"
-include: "rules/data.smk"
-include: "rules/plan.smk"
-include: "rules/model.smk"
-include: "rules/l2t.smk"
-include: "rules/train.smk"
-include: "rules/reuse.smk"
-include: "rules/evaluate.smk"
-include: "rules/plan_evaluation.smk"
-include: "rules/balance.smk"
-include: "rules/groups.smk"
-include: "rules/zero_shot.smk"
-include: "rules/report.smk"
-include: "rules/export.smk"
-include: "rules/explorer.smk"
-include: "rules/accounts.smk"
-include: "rules/status.smk"
-include: "rules/visual_contribution.smk"
-include: "rules/compare.smk"
+if TASKGALAXY:
 
+    localrules:
+        taskgalaxy,
+        taskgalaxy_plan,
 
-localrules:
-    all,
-    export,
-    plan,
-    status,
-    weights,
-
-
-rule all:
-    default_target: True
-    input:
-        "<results>/plan.tsv",
-        "<results>/token_ledger.tsv",
-        "<results>/weights.tsv",
-        TABLES,
-        "<results>/summary.txt",
-        FIGURES,
-        ACCOUNTS,
-        "<results>/explorer.html",
-        SCORES,
-        LEDGERS,
-        VISUAL_CONTRIBUTION,
-        ["<results>/zero_shot.md", "<results>/zero_shot_scores.tsv"] if ZERO_SHOT else [],
-
-
-# The preparation alone: what to look at before the final trainings are paid for.
-rule weights:
-    input:
-        "<results>/plan.tsv",
-        "<results>/token_ledger.tsv",
-        "<results>/validation_matrix.tsv",
-        "<results>/weights.tsv",
-        PREPARATION_TABLES,
-        PREPARATION_FIGURES,
-        PREPARATION_ACCOUNTS,
-        "<results>/explorer.html",
+    rule taskgalaxy:
+        default_target: DATA_SET is not None
+        input:
+            GALAXY_SPLITS.values(),
+            f"{GALAXY}/plan.tsv",
+            f"{GALAXY}/tasks.tsv",
+            f"{GALAXY}/duplicates.tsv",
+            DATA_ACCOUNT,
 
 
 # Instead of Snakemake's own lock, which outlives a killed Snakemake (`nolock` in the profiles). Who only looks holds
 # nothing.
 onstart:
-    check_nodes()
-    if {job.rule.name for job in workflow.dag.needrun_jobs()} != {"status"}:
-        try:
+    jobs = {job.rule.name for job in workflow.dag.needrun_jobs()}
+    try:
+        if TASKGALAXY:
+            before_asking(jobs)
+        if DATA_SET is None:
+            check_nodes()
+        if DATA_SET is None and jobs != {"status"}:
             globals()["HELD"] = hold(EXPERIMENT.folder, f"experiment {EXPERIMENT.name}")
-        except VisatbError as mistake:
-            raise WorkflowError(str(mistake)) from None
+    except VisatbError as mistake:
+        raise WorkflowError(str(mistake)) from None
 
 
 onsuccess:
-    summary = EXPERIMENT.folder / "summary.txt"
-    if summary.is_file() and "all" in {job.rule.name for job in workflow.dag.jobs}:
+    summary = EXPERIMENT.folder / "summary.txt" if DATA_SET is None else None
+    if summary and summary.is_file() and "all" in {job.rule.name for job in workflow.dag.jobs}:
         print(summary.read_text(encoding="utf-8"))

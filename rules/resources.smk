@@ -9,7 +9,9 @@ os.environ.setdefault("SBATCH_SIGNAL", "USR1@120")
 # At SIGTERM, bash waits until the program under it has saved and left.
 shell.prefix("trap : TERM; ")
 
-LIMITS = EXPERIMENT.config.resources
+
+def limits():
+    return (DATA_SET or EXPERIMENT.config).resources
 
 
 def training_resources(wildcards):
@@ -17,7 +19,7 @@ def training_resources(wildcards):
 
 
 def prediction_resources(wildcards):
-    return LIMITS.predict
+    return limits().predict
 
 
 def cpus(of):
@@ -28,7 +30,7 @@ def growing(resource, of):
     """Memory or time of a job: more with every attempt, up to the limit in the config."""
 
     def amount(wildcards, attempt):
-        wanted, limit = getattr(of(wildcards), resource), getattr(LIMITS, f"max_{resource}")
+        wanted, limit = getattr(of(wildcards), resource), getattr(limits(), f"max_{resource}")
         return min(attempt * wanted, limit or attempt * wanted)
 
     return amount
@@ -45,7 +47,7 @@ def placement(wanted):
     Its `gpu` counts the GPUs of a job: without `nodes`, Slurm may take them from several; over several, `gres` counts a
     node's, for Slurm would spread a sum unevenly.
     """
-    nodes, kind = getattr(wanted, "nodes", 1), LIMITS.gpu_type
+    nodes, kind = getattr(wanted, "nodes", 1), limits().gpu_type
     if nodes == 1:
         return {"nodes": 1, "gpu": wanted.gpus, "gpu_model": kind if wanted.gpus else None}
     gres = ":".join(filter(None, ("gpu", kind, str(wanted.gpus))))

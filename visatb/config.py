@@ -9,6 +9,7 @@ from visatb.config_l2t import L2TConfig
 from visatb.config_resources import ResourcesConfig
 from visatb.config_reuse import AddingConfig, GroupingConfig, ImportsConfig
 from visatb.config_sources import SPLITS, SourceConfig, SplitFiles, each_split
+from visatb.config_taskgalaxy import TaskGalaxyConfig
 from visatb.config_throughput import Throughput, ThroughputConfig
 from visatb.config_tracking import TrackingConfig
 from visatb.config_types import (
@@ -236,6 +237,9 @@ class Config(Section):
     )
     zero_shot: ZeroShotConfig | None = Field(
         None, description="benchmarks that nothing was trained for, if they are wanted; see docs/zero_shot.md"
+    )
+    taskgalaxy: TaskGalaxyConfig | None = Field(
+        None, description="the data set that the tasks are of, if the workflow is to make it; see docs/taskgalaxy.md"
     )
     methods: Words = Field(
         default_factory=lambda: ["stl", "ew", "visatb"],

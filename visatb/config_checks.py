@@ -23,6 +23,7 @@ from visatb.config_model_checks import checked_model
 from visatb.config_resources import JobResources
 from visatb.config_reuse_checks import proxy_mistakes, reuse_mistakes, with_groups_from_file
 from visatb.config_secrets import secret_mistakes
+from visatb.config_taskgalaxy_checks import taskgalaxy_mistakes
 from visatb.config_words import Mistake, place
 from visatb.config_zero_shot_checks import zero_shot_mistakes
 from visatb.data.demo import DEMO_TASKS
@@ -78,6 +79,7 @@ def _cross_mistakes(config: Config) -> list[str]:
         method_mistakes,
         zero_shot_mistakes,
         l2t_mistakes,
+        _taskgalaxy,
         _given_weights,
         _batches,
         _limits,
@@ -187,6 +189,10 @@ def _judge(config: Config) -> Iterator[str]:
         read_prompt(judge.prompt)
     except VisatbError as error:
         yield f"evaluation.judge.prompt: {error}"
+
+
+def _taskgalaxy(config: Config) -> Iterator[str]:
+    return taskgalaxy_mistakes(config.taskgalaxy)
 
 
 def _given_weights(config: Config) -> Iterator[str]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from visatb.endpoint import Endpoint
 from visatb.evaluation.judge import Judging, judge_predictions
-from visatb.evaluation.judge_client import Endpoint
-from visatb.evaluation.judge_prompt import Prompt
+from visatb.prompts import Prompt
 
 PROMPT = Prompt("Be strict.", "C: {context}\nQ: {question}\nA: {reference}\nB: {answer}")
 KEY_VARIABLE = "JUDGE_TEST_KEY"

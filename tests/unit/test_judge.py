@@ -242,7 +242,7 @@ def test_the_picture_is_sent_along(tmp_path: Path):
     assert text["text"].endswith("B: answer 0")
     assert picture["image_url"]["url"].startswith("data:image/png;base64,iVBOR")
     file.unlink()
-    with pytest.raises(VisatbError, match=r"a\.png: the picture for the judge cannot be read"):
+    with pytest.raises(VisatbError, match=r"a\.png: the picture to be sent cannot be read"):
         judged(shown, server.url, tmp_path / "replies", Judging(PROMPT, show_image=True))
 
 
@@ -294,7 +294,7 @@ def test_the_script_ends_without_a_traceback(tmp_path: Path):
 
 def test_a_reply_that_trickles_in_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Spaces before the reply, as some endpoints send to keep a connection open, silence every time-out of silence."""
-    monkeypatch.setattr("visatb.evaluation.judge_client.LONGEST_PAUSE", 0.5)
+    monkeypatch.setattr("visatb.endpoints.LONGEST_PAUSE", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
         trickle = (

@@ -41,7 +41,7 @@ class Images(AbstractContextManager["Images"]):
     def look_at(self, names: Iterable[object]) -> None:
         """Look at those images of ``names`` that were not looked at before, side by side."""
         new = [name for name in dict.fromkeys(n for n in names if isinstance(n, str)) if name not in self._looked_at]
-        look = partial(_mistake, self._folder)
+        look = partial(mistake_in, self._folder)
         if self._pool is None and self._processes > 1 and len(new) >= MANY:
             self._pool = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"))
         found = map(look, new) if self._pool is None else self._pool.map(look, new, chunksize=CHUNK)
@@ -58,7 +58,8 @@ class Images(AbstractContextManager["Images"]):
         return str(Path(self._folder) / name)
 
 
-def _mistake(folder: str, name: str) -> Mistake | None:
+def mistake_in(folder: str, name: str) -> Mistake | None:
+    """Return why an image of a folder cannot be used, or None."""
     path = Path(folder) / name
     try:
         real, real_folder = os.path.realpath(path), os.path.realpath(folder)

@@ -7,11 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from visatb.endpoint import Endpoint
+from visatb.endpoints import Question, Reply, ask_all
 from visatb.errors import VisatbError
-from visatb.evaluation.judge_client import Endpoint, Question, Reply, ask_all
-from visatb.evaluation.judge_prompt import Prompt, context_of, read_contexts
+from visatb.evaluation.judge_prompt import context_of, read_contexts
 from visatb.evaluation.verdicts import VERDICT_SCHEMA, cost_words, judge_use, read_verdict
 from visatb.progress import Progress, say
+from visatb.prompts import Prompt
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import argparse
 import json
 
 from visatb.command_line import named_value
-from visatb.evaluation.judge_client import Endpoint
+from visatb.endpoint import Endpoint
 
 
 def add_judge(parser: argparse.ArgumentParser) -> None:

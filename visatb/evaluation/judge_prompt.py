@@ -1,62 +1,26 @@
 """What a judge is asked about one answer: the prompt's file, what is known of the picture, and how they are joined."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from os.path import join, normpath
 from pathlib import Path
 from typing import Any
 
-from visatb.config_loading import read_yaml
 from visatb.data.json_records import placed_records
-from visatb.errors import VisatbError, bullet_list, did_you_mean
+from visatb.errors import VisatbError
+from visatb.prompts import Prompt, read_prompt_file
 
 PLACES = ("context", "question", "reference", "answer")
 NEEDED = ("question", "reference", "answer")
 NO_CONTEXT = "(nothing but the picture's question and answers)"
-_PLACE = re.compile(r"\{(\w+)\}")
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """The texts of a prompt's file, with ``{question}`` and the like where a sample's texts go."""
-
-    system: str
-    user: str
-
-    def filled(self, **texts: str) -> str:
-        """Return the user's text with the sample's texts in their places; braces within those mean nothing."""
-        return _PLACE.sub(lambda place: texts[place.group(1)], self.user)
 
 
 def read_prompt(path: str | Path) -> Prompt:
-    """Read a prompt's YAML file: the texts ``system`` and ``user``.
+    """Read a judge's prompt: the texts ``system`` and ``user``.
 
     Raises:
         VisatbError: the file is missing or no YAML, or with every mistake in it.
     """
-    values = read_yaml(path)
-    mistakes = list(_mistakes(values))
-    if mistakes:
-        raise VisatbError(f"{path} is no prompt for a judge:\n{bullet_list(mistakes)}")
-    return Prompt(values.get("system", ""), values["user"])
-
-
-def _mistakes(values: Mapping[str, Any]) -> Iterator[str]:
-    for key, value in values.items():
-        if key not in ("system", "user"):
-            yield f"{key}: unknown key; known are system and user"
-        elif not isinstance(value, str) or not value.strip():
-            yield f"{key}: expected text"
-    if "user" not in values:
-        yield "user: missing; it is the question to the judge"
-    if isinstance(user := values.get("user"), str):
-        found = _PLACE.findall(user)
-        yield from (f"user: {{{name}}} is missing in it" for name in NEEDED if name not in found)
-        for name in dict.fromkeys(found):
-            if name not in PLACES:
-                known = did_you_mean(name, PLACES) or f"; known are {', '.join(PLACES)}"
-                yield f"user: there is nothing to fill {{{name}}} with{known}"
+    return read_prompt_file(path, "prompt for a judge", NEEDED, PLACES)
 
 
 def read_contexts(files: Sequence[str | Path], image_folder: str | Path) -> dict[str, str]:

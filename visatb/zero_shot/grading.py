@@ -6,8 +6,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from visatb.endpoint import Endpoint
+from visatb.endpoints import Question, Reply, ask_all
 from visatb.errors import VisatbError
-from visatb.evaluation.judge_client import Endpoint, Question, Reply, ask_all
 from visatb.progress import Progress, say
 from visatb.zero_shot.results import read_samples
 

@@ -1,0 +1,238 @@
+"""SIGKILL in every stage of TaskGalaxy: the same command goes on, nothing is lost, nothing is there twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from galaxy_examples import draw_pictures, save_tiny_clip, section
+from galaxy_server import reply
+from judge_server import Answer, JudgeServer, judge_server, verdict
+
+from visatb.config_taskgalaxy import TaskGalaxyConfig
+from visatb.files import read_parquet
+from visatb.taskgalaxy.connections import connections, requested
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TABLES = {
+    "list_images": "pictures",
+    "expand_types": "proposed",
+    "deduplicate_types": "types",
+    "match_types": "matches",
+    "filter_types": "candidates",
+    "write_questions": "samples",
+    "vote": "judged",
+    "export_taskgalaxy": "exported",
+}
+AT_ONCE = 4
+"""Requests of an endpoint at a time in `section`: so many may be asked twice after a kill."""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("config").symlink_to(REPOSITORY / "config")
+    draw_pictures(Path("data/pictures"), 60)
+    save_tiny_clip(Path("data/clip"))
+    return tmp_path
+
+
+def stages(config: TaskGalaxyConfig, out: str) -> dict[str, list[str]]:
+    """Return stage -> its command line, with everything in the folder ``out``."""
+
+    def table(stage: str) -> str:
+        return f"{out}/{TABLES[stage]}.parquet"
+
+    def asking(*names: str) -> list[str]:
+        asked = ["--endpoint", *(requested(config, name) for name in names), "--attempts", "2"]
+        return [*asked, "--connections", connections(config), "--replies", f"{out}/replies"]
+
+    def looking(prompt: str) -> list[str]:
+        shown = ["--images", config.images, "--types", table("deduplicate_types")]
+        return [*shown, "--prompt", f"config/taskgalaxy/{prompt}.yaml"]
+
+    clip = ["--checkpoint", config.embedding.checkpoint, "--batch-size", "4", "--shard-size", "8"]
+    clip += ["--shards", f"{out}/embeddings"]
+    types = ["--types", table("deduplicate_types")]
+    expanded = ["--types", table("expand_types")]
+    vectors, pictures = f"{out}/types.npy", f"{out}/pictures.npy"
+    listed = ["--pictures", table("list_images")]
+    return {
+        "list_images": ["--images", config.images, "--output", table("list_images")],
+        "expand_types": [
+            *asking("planner"),
+            "--seeds",
+            config.seeds,
+            "--prompt",
+            "config/taskgalaxy/expand.yaml",
+            "--numbers",
+            "1",
+            "1",
+            "2",
+            "--output",
+            table("expand_types"),
+        ],
+        "embed_types": [*clip, *expanded, "--text", config.embedding.text, "--output", vectors],
+        "embed_images": [*clip, *listed, "--images", config.images, "--output", pictures],
+        "deduplicate_types": [
+            *expanded,
+            "--vectors",
+            vectors,
+            "--threshold",
+            "0.999",
+            "--output",
+            table("deduplicate_types"),
+            "--duplicates",
+            f"{out}/duplicates.tsv",
+        ],
+        "match_types": [
+            *listed,
+            "--picture-vectors",
+            pictures,
+            *types,
+            "--type-vectors",
+            vectors,
+            "--top-k",
+            "5",
+            "--floor",
+            "-0.9",
+            "--cap",
+            "40",
+            "--output",
+            table("match_types"),
+        ],
+        "filter_types": [
+            *asking("looker"),
+            *looking("filter"),
+            "--matches",
+            table("match_types"),
+            "--output",
+            table("filter_types"),
+        ],
+        "write_questions": [
+            *asking("looker"),
+            *looking("write"),
+            "--candidates",
+            table("filter_types"),
+            "--output",
+            table("write_questions"),
+        ],
+        "vote": [
+            *asking("judge-a", "judge-b", "judge-c"),
+            *looking("vote"),
+            "--samples",
+            table("write_questions"),
+            "--min-votes",
+            "2",
+            "--votes",
+            f"{out}/votes.parquet",
+            "--output",
+            table("vote"),
+        ],
+        "export_taskgalaxy": [
+            "--samples",
+            table("vote"),
+            *types,
+            "--type-vectors",
+            vectors,
+            "--task",
+            "cluster",
+            "--clusters",
+            "2",
+            "--min-samples",
+            "5",
+            "--shares",
+            "0.2",
+            "0.2",
+            "--folder",
+            out,
+            "--table",
+            table("export_taskgalaxy"),
+            "--tasks",
+            f"{out}/tasks.tsv",
+        ],
+    }
+
+
+def start(stage: str, line: list[str]) -> "subprocess.Popen[str]":
+    program = [sys.executable, str(REPOSITORY / "workflow_scripts" / f"{stage}.py"), *line]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    return subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+
+def finish(stage: str, line: list[str]) -> None:
+    process = start(stage, line)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+
+
+def kill_when(stage: str, line: list[str], moment: Callable[[], bool]) -> None:
+    """Start a stage and kill it at a moment; it must not have come to its end before."""
+    process = start(stage, line)
+    while not moment():
+        assert process.poll() is None, f"{stage} ended before it could be killed: {process.communicate()[0]}"
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+def moment_of(stage: str, out: str, server: JudgeServer) -> Callable[[], bool]:
+    """Return when to kill: amid requests, with some shards written, or somewhere in the work of a second or two."""
+    begun, before = time.monotonic(), len(server.asked)
+    if stage in ("expand_types", "filter_types", "write_questions", "vote"):
+        return lambda: len(server.asked) >= before + 12
+    if stage in ("embed_types", "embed_images"):
+        kind = stage.removeprefix("embed_")
+        return lambda: len(list(Path(out).glob(f"embeddings/{kind}/*/*.npz"))) >= 2
+    return lambda: time.monotonic() - begun > 0.4
+
+
+def rows(out: str, stage: str) -> list[dict[str, Any]]:
+    return read_parquet(f"{out}/{TABLES[stage]}.parquet").to_pylist()
+
+
+@pytest.mark.slow
+def test_every_stage_goes_on_where_it_was_killed(place: Path):
+    def slowly(body: dict[str, Any], times: int) -> Answer:
+        return verdict(json.dumps(reply(body)), delay=0.02)
+
+    with judge_server(slowly) as server:
+        config = TaskGalaxyConfig.model_validate(section(server.url))
+        for stage, line in stages(config, "quiet").items():
+            finish(stage, line)
+        undisturbed = request_counts(server)
+        server.asked.clear()
+        for stage, line in stages(config, "killed").items():
+            kill_when(stage, line, moment_of(stage, "killed", server))
+            finish(stage, line)
+        killed = request_counts(server)
+    the_same_was_asked_hardly_more_often(undisturbed, killed)
+    for stage in TABLES:
+        assert rows("killed", stage) == rows("quiet", stage), stage
+    for name in ("types.npy", "pictures.npy"):
+        np.testing.assert_array_equal(np.load(f"killed/{name}"), np.load(f"quiet/{name}"))
+    for split in ("train", "val", "test"):
+        assert Path(f"killed/{split}.jsonl").read_bytes() == Path(f"quiet/{split}.jsonl").read_bytes()
+    ids = [row["id"] for row in rows("killed", "export_taskgalaxy")]
+    assert len(ids) == len(set(ids)) > 20
+    assert not list(Path("killed").rglob("*.tmp")), "what the killed ones left is gone"
+
+
+def request_counts(server: JudgeServer) -> Counter[str]:
+    return Counter(json.dumps(body, sort_keys=True) for _, _, body in server.asked)
+
+
+def the_same_was_asked_hardly_more_often(undisturbed: Counter[str], killed: Counter[str]) -> None:
+    """Requests under way at a kill are asked again; nothing else is, and nothing else than without a kill."""
+    assert set(killed) == set(undisturbed)
+    again = killed - undisturbed
+    assert 0 < again.total() <= AT_ONCE * (3 + 3), "three stages with one endpoint, the votes with three"

@@ -1,0 +1,1 @@
+"""Instruction data from seed task types and a folder of pictures: TaskGalaxy."""

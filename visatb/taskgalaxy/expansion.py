@@ -1,0 +1,138 @@
+"""From seed types to a tree of three levels: a model is asked for more below each place of the tree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from visatb.endpoint import Endpoint
+from visatb.endpoints import Question
+from visatb.prompts import Prompt
+from visatb.taskgalaxy.asking import Asking, Use, ask
+from visatb.taskgalaxy.replies import read_types
+from visatb.taskgalaxy.tables import Row, kept, rejected
+from visatb.taskgalaxy.types import ARROW, TaskType, comparable, normalised
+
+ROOT = "(the root: name families)"
+
+Path = tuple[str, ...]
+
+
+@dataclass
+class _Tree:
+    """Names below each place, and what became of every name that was proposed."""
+
+    children: dict[Path, list[str]] = field(default_factory=dict)
+    origin: dict[Path, str] = field(default_factory=dict)
+    refused: list[Row] = field(default_factory=list)
+
+    def add(self, place: Path, name: str, origin: str) -> None:
+        """Add a name below a place unless it is there, in other writing."""
+        try:
+            clean = normalised(name)
+        except ValueError as error:
+            self.refuse(place, name, "no name of a type", str(error))
+            return
+        if comparable(clean) in map(comparable, self.children.get(place, [])):
+            self.refuse(place, clean, "named before", "in the same place")
+            return
+        self.children.setdefault(place, []).append(clean)
+        self.origin[*place, clean] = origin
+
+    def at_depth(self, depth: int) -> list[Path]:
+        """Return the places of a level in the tree's order: 0 is the root alone."""
+        places: list[Path] = [()]
+        for _ in range(depth):
+            places = [(*place, name) for place in places for name in self.children.get(place, [])]
+        return places
+
+    def refuse(self, place: Path, name: str, reason: str, detail: str) -> None:
+        """Note a name that does not become a type."""
+        shown = name.encode(errors="replace").decode()[:200]
+        self.refused.append({"place": place, "name": shown, **rejected(reason, detail)})
+
+
+def expand(
+    seeds: dict[str, dict[str, list[str]]],
+    numbers: Sequence[int],
+    prompt: Prompt,
+    endpoint: Endpoint,
+    asking: Asking,
+    use: Use,
+) -> list[Row]:
+    """Return every type that was given or proposed as rows of `TYPE_SCHEMA`, in the tree's order; rejected ones last.
+
+    Args:
+        seeds: level-1 type -> level-2 type -> level-3 types.
+        numbers: new names that are asked for below the root, each level-1 and each level-2 type; 0 asks for none.
+        prompt: with the places ``{parent}``, ``{known}`` and ``{number}``.
+        endpoint: who proposes.
+        asking: how.
+        use: what the requests took is added here.
+
+    A name counts as named before where the same place has it in another writing; a level-3 name, also where the same
+    level-1 type has it elsewhere. A place for which no usable reply comes keeps the children that it has.
+    """
+    tree = _planted(seeds)
+    for depth, number in enumerate(numbers):
+        if number:
+            _grow(tree, tree.at_depth(depth), number, prompt, endpoint, asking, use)
+    return _rows(tree)
+
+
+def _planted(seeds: dict[str, dict[str, list[str]]]) -> _Tree:
+    tree = _Tree()
+    for one, kinds in seeds.items():
+        tree.add((), one, "seed")
+        for two, threes in kinds.items():
+            tree.add((one,), two, "seed")
+            for three in threes:
+                tree.add((one, two), three, "seed")
+    return tree
+
+
+def _grow(
+    tree: _Tree,
+    places: Sequence[Path],
+    number: int,
+    prompt: Prompt,
+    endpoint: Endpoint,
+    asking: Asking,
+    use: Use,
+) -> None:
+    questions = [(_question(tree, place, number, prompt), endpoint) for place in places]
+    outcomes = ask(asking, questions, lambda _, text: read_types(text), use)
+    for place, outcome in zip(places, outcomes, strict=True):
+        if outcome.value is None:
+            tree.refused.append({"place": place, "name": "", **rejected(outcome.reason, outcome.detail)})
+            continue
+        for position, name in enumerate(outcome.value):
+            if position >= number:
+                tree.refuse(place, name, "more than were asked for", "")
+            else:
+                tree.add(place, name, "model")
+
+
+def _question(tree: _Tree, place: Path, number: int, prompt: Prompt) -> Question:
+    known = "\n".join(f"- {name}" for name in tree.children.get(place, [])) or "- (nothing yet)"
+    return Question(prompt.system, prompt.filled(parent=ARROW.join(place) or ROOT, known=known, number=str(number)))
+
+
+def _rows(tree: _Tree) -> list[Row]:
+    rows: list[Row] = []
+    seen: dict[tuple[str, str], str] = {}
+    for place in tree.at_depth(3):
+        level_1, level_2, level_3 = place
+        one = TaskType(level_1, level_2, level_3, tree.origin[place])
+        key = (one.level_1, comparable(one.level_3))
+        verdict = rejected("named before", seen[key]) if key in seen else kept()
+        seen.setdefault(key, one.path)
+        rows.append(_row(place, one.origin, one.id, verdict))
+    for number, refused in enumerate(tree.refused):
+        verdict = {name: refused[name] for name in ("status", "reason", "detail")}
+        names = (*refused["place"], refused["name"])
+        rows.append(_row(names, "model", f"refused-{number}", verdict))
+    return rows
+
+
+def _row(names: Path, origin: str, identity: str, verdict: Row) -> Row:
+    levels = dict(zip(("level_1", "level_2", "level_3"), (*names, "", "")[:3], strict=True))
+    return {"id": identity, **levels, "origin": origin, **verdict}
