@@ -107,11 +107,11 @@ def _inside(drawn: Floats, truth: Floats) -> Booleans:
     return ((low <= truth) & (truth <= high)).ravel()
 
 
-def covered(shape: Shape, experiments: int, replicates: int) -> dict[str, Any]:
+def covered(shape: Shape, experiments: range, replicates: int) -> dict[str, Any]:
     """Return the share of intervals that hold the truth, by quantity, and what else describes the experiments."""
     held: Held = defaultdict(list)
     started, refused = time.perf_counter(), 0
-    for experiment in range(experiments):
+    for experiment in experiments:
         try:
             measured(shape, experiment, replicates, held)
         except VisatbError:  # no column could be used
@@ -120,7 +120,7 @@ def covered(shape: Shape, experiments: int, replicates: int) -> dict[str, Any]:
     shares = {
         name: round(float(np.concatenate([one.ravel() for one in found]).mean()), 5) for name, found in held.items()
     }
-    used = sum(one.size for one in held["D"]) / (shape.tasks * (experiments - refused))
+    used = sum(one.size for one in held["D"]) / (shape.tasks * (len(experiments) - refused))
     return {
         "coverage": {name: share for name, share in shares.items() if not name.startswith("squared")},
         "mean_squared_error": {name[17:]: share for name, share in shares.items() if name.startswith("squared")},
@@ -134,15 +134,24 @@ def main() -> None:
     """Simulate shapes and write the shares as JSON, each shape with the commit that it was measured on."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--experiments", type=int, default=1000, help="of each shape")
+    parser.add_argument(
+        "--first", type=int, default=0, help="number of the first experiment; other numbers, other data"
+    )
     parser.add_argument("--replicates", type=int, default=600, help="draws of the bootstrap in each experiment")
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES), help="others stay in the output")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
     known = json.loads(args.output.read_text(encoding="utf-8"))["shapes"] if args.output.is_file() else {}
-    about = {"experiments": args.experiments, "replicates": args.replicates, "commit": commit.stdout.strip()}
+    numbers = range(args.first, args.first + args.experiments)
+    about = {
+        "experiments": args.experiments,
+        "first": args.first,
+        "replicates": args.replicates,
+        "commit": commit.stdout.strip(),
+    }
     for name in args.shapes:
-        known[name] = about | covered(SHAPES[name], args.experiments, args.replicates)
+        known[name] = about | covered(SHAPES[name], numbers, args.replicates)
     document = {"machine": f"{platform.machine()}, 1 core", "shapes": {name: known[name] for name in SHAPES}}
     args.output.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
