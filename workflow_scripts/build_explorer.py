@@ -20,14 +20,15 @@ def main() -> None:
     parser.add_argument("--fixed", type=named_number, nargs="*", default=[], metavar="TASK=WEIGHT")
     parser.add_argument("--bootstrap", type=int, default=2000, help="draws behind the 95 %% intervals")
     parser.add_argument("--seed", type=int, default=0, help="of these draws")
+    parser.add_argument("--remark", nargs="*", default=[], help="what readers must know of how the scores came about")
     parser.add_argument("--output", required=True, help="explorer.html")
     args = parser.parse_args()
     settings, members = balance_settings(args), groups(args.group)
     samples = validation_samples(args.scores, args.column, scored_runs(args.column, members, settings))
     point, drawn = measured_balance(samples, args.column, members, settings, args.bootstrap, args.seed)
-    page = explorer_page(explorer_data(point, drawn.measures, args.experiment, members, dict(args.fixed)))
+    data = explorer_data(point, drawn.measures, args.experiment, members, dict(args.fixed), args.remark)
     with atomic_path(args.output) as path:
-        path.write_text(page, encoding="utf-8")
+        path.write_text(explorer_page(data), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Validation samples of made-up tasks, and the explorer page built from them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +41,12 @@ def columns_of(groups: Groups) -> list[Column]:
 def build(path: Path, groups: Groups = GROUPS, settings: BalanceSettings = SETTINGS, **options: object) -> Path:
     """Write the page for ``groups`` to ``path`` and return it."""
     replicates = int(options.pop("replicates", REPLICATES))
-    fixed, name = options.pop("fixed", {}), options.pop("experiment", "example")
-    samples = samples_of(groups, **options)
+    fixed, name, remarks = options.pop("fixed", {}), options.pop("experiment", "example"), options.pop("remarks", ())
+    unknown = options.pop("unknown_spread", ())
+    samples = [replace(one, unknown_spread=unknown) for one in samples_of(groups, **options)]
     point, drawn = measured_balance(samples, columns_of(groups), groups, settings, replicates, 0)
-    path.write_text(explorer_page(explorer_data(point, drawn.measures, name, groups, fixed)), encoding="utf-8")
+    page = explorer_page(explorer_data(point, drawn.measures, name, groups, fixed, remarks))
+    path.write_text(page, encoding="utf-8")
     return path
 
 

@@ -5,6 +5,7 @@ import re
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from browsing import DESKTOP, PHONE, Visit
@@ -264,3 +265,13 @@ def test_a_large_experiment_stays_below_five_megabytes_and_quick(visit: Visit, t
         " field.value = 0.8; field.dispatchEvent(new Event('input')); return performance.now() - start; }"
     )
     assert took < 500
+
+
+def test_intervals_that_are_not_known_are_not_made_up(visit: Visit, tmp_path: Path):
+    page = opened(
+        visit, build(tmp_path / "unknown.html", unknown_spread=("plus-vqa",), remarks=["Imported: <b>vqa</b>"])
+    )
+    assert "NaN" not in page.locator("main").inner_text()
+    expect(page.locator("#summary")).to_contain_text("No interval is known")
+    expect(page.locator("header")).to_contain_text("Imported: <b>vqa</b>")
+    assert all(np.isfinite(numbers[0]) and not np.isfinite(numbers[1]) for numbers in shown(page).values())

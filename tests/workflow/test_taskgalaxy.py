@@ -103,7 +103,7 @@ def the_experiment_is_of_these_data(folder: Path) -> None:
     results = folder / "results" / "galaxy"
     weights = pd.read_csv(results / "weights.tsv", sep="\t").set_index("task")
     assert set(weights.index) == {"cluster-1", "cluster-2"}
-    assert weights["lambda"].mean() == pytest.approx(1, abs=1e-4)
+    assert weights["weight"].mean() == pytest.approx(1, abs=1e-4)
     assert (results / "runs" / "visatb" / "model" / "model.safetensors").is_file()
     tasks = pd.read_csv(folder / "data" / "galaxy" / "tasks.tsv", sep="\t").set_index("task")
     for task in tasks.index:

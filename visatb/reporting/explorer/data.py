@@ -1,7 +1,7 @@
 """What the explorer page computes from: C and D, their bootstrap replicates, and the settings in use."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,12 @@ REPLICATE_BYTES = 2_900_000
 
 
 def explorer_data(
-    point: Balance, replicates: Measures, experiment: str, groups: Groups, fixed: Mapping[str, float]
+    point: Balance,
+    replicates: Measures,
+    experiment: str,
+    groups: Groups,
+    fixed: Mapping[str, float],
+    remarks: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return, as JSON values, all that the page needs to compute lambda for any settings.
 
@@ -27,11 +32,13 @@ def explorer_data(
         experiment: its name.
         groups: group -> its tasks.
         fixed: task -> given weight, of the tasks that take no part.
+        remarks: what readers must know of how the scores came about.
     """
     packed = _packed(replicates)
     measured = np.isin(np.arange(len(groups)), point.layout.group_of[point.screening.kept])
     return {
         "experiment": experiment,
+        "remarks": list(remarks),
         "groups": [
             {
                 "name": name,

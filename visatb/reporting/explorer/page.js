@@ -52,7 +52,9 @@ function show() {
   showConfig(null);
 }
 
-const rounded = (number, digits = 2) => number.toFixed(digits).replace(/^-(?=0\.0*$)/, "").replace("-", "−");
+const rounded = (number, digits = 2) => (
+  Number.isFinite(number) ? number.toFixed(digits).replace(/^-(?=0\.0*$)/, "").replace("-", "−") : "?"
+);
 
 function showSettings({ temperature, automatic }) {
   const slider = byId("temperature");
@@ -87,11 +89,16 @@ function showSummary({ temperature, groups }) {
   const named = ({ group, weight }) => `${rounded(weight)} (${data.groups[group].name})`;
   const [low, high] = data.weightRange;
   const outside = groups.filter(({ weight }) => weight < low || weight > high).length;
-  const equal = groups.filter((one) => one.low <= 1 && one.high >= 1).map(({ group }) => data.groups[group].name);
   byId("summary").textContent = `T = ${Number(temperature.toPrecision(4))}, N = ${groups.length}. `
     + `Weights from ${named(sorted[0])} to ${named(sorted.at(-1))}; `
     + `${outside === 0 ? "all" : `${groups.length - outside} of ${groups.length}`} in 0.5–2. `
-    + (equal.length ? `Not to be told from equal weights: ${equal.join(", ")}.` : "All can be told from equal weights.");
+    + toldFromEqual(groups);
+}
+
+function toldFromEqual(groups) {
+  if (groups.some(({ low }) => Number.isNaN(low))) return "No interval is known.";
+  const equal = groups.filter((one) => one.low <= 1 && one.high >= 1).map(({ group }) => data.groups[group].name);
+  return equal.length ? `Not to be told from equal weights: ${equal.join(", ")}.` : "All can be told from equal weights.";
 }
 
 const rows = data.groups.map((group, k) => {
