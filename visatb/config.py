@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from visatb.config_balancing import BalancingConfig, DwaConfig, Igbv1Config, VariantConfig
+from visatb.config_endpoint import JudgeConfig
 from visatb.config_l2t import L2TConfig
 from visatb.config_resources import ResourcesConfig
 from visatb.config_reuse import AddingConfig, GroupingConfig, ImportsConfig
@@ -14,11 +15,8 @@ from visatb.config_throughput import Throughput, ThroughputConfig
 from visatb.config_tracking import TrackingConfig
 from visatb.config_types import (
     FloatFromZero,
-    IntFromZero,
     Name,
     Number,
-    Parameter,
-    Part,
     Paths,
     PositiveFloat,
     PositiveInt,
@@ -27,11 +25,9 @@ from visatb.config_types import (
     Seed,
     Share,
     Words,
-    web_address,
 )
 from visatb.config_zero_shot import ZeroShotConfig
 
-OPENAI = "https://api.openai.com/v1"
 RESERVED_NAMES = ("mini", "base", *SPLITS)
 
 
@@ -120,48 +116,6 @@ class TrainingConfig(Section):
     deepspeed: str | None = Field(None, description="a DeepSpeed config file, e.g. `config/deepspeed/zero3.json`")
     save_steps: PositiveInt = Field(200, description="optimiser steps between two checkpoints")
     keep_checkpoints: Annotated[int, Number, Field(ge=2)] = Field(2, description="how many checkpoints are kept")
-
-
-def _default_parameters() -> dict[str, Parameter]:
-    return {"temperature": 0, "max_tokens": 1024}
-
-
-class JudgePrices(Section):
-    """What the judge's tokens cost, in any currency."""
-
-    input: FloatFromZero = Field(description="price of a million prompt tokens")
-    output: FloatFromZero = Field(description="price of a million tokens of verdicts")
-
-
-class JudgeConfig(Section):
-    """Who grades the answers of tasks with the metric `judge`: a model behind an OpenAI-compatible endpoint."""
-
-    model: str = Field(description="the judge, by the name that the endpoint knows")
-    endpoint: Annotated[str, AfterValidator(web_address)] = Field(
-        OPENAI, description="base address of the API, usually ending in `/v1`"
-    )
-    key_variable: str = Field(
-        "OPENAI_API_KEY", description="environment variable that holds the key; where it is not set, none is sent"
-    )
-    prompt: str = Field("config/judge.yaml", description="what the judge is asked; a YAML file as the default one")
-    show_image: bool = Field(False, description="send the picture along, to a judge that can see")
-    parameters: dict[str, Parameter] = Field(
-        default_factory=_default_parameters,
-        description="sent with each request; given ones replace all the default ones",
-    )
-    concurrency: PositiveInt = Field(8, description="requests at a time")
-    timeout: PositiveFloat = Field(120.0, description="seconds that one attempt may take")
-    retries: IntFromZero = Field(
-        8, description="further attempts after one that failed in passing (no connection, status 429, 5xx)"
-    )
-    prices: JudgePrices | None = Field(None, description="what tokens cost, for the costs in the tables of scores")
-    replies: str | None = Field(
-        None,
-        description=(
-            "folder of the judge's replies, which are not asked for again; several experiments may share one; "
-            "if none is named, `judge_replies` in the experiment's folder"
-        ),
-    )
 
 
 class EvaluationConfig(Section):
@@ -269,91 +223,3 @@ class Config(Section):
     )
     tracking: TrackingConfig = Field(TrackingConfig(), description="where trainings report to, beside TensorBoard")
     python: str | None = Field(None, description="interpreter for training and prediction, if not the workflow's own")
-
-
-class VisionPretraining(Section):
-    """Stage 0 of a model that the workflow makes itself: its vision encoder."""
-
-    images: PositiveInt = Field(description="pictures that it is trained on")
-    batch_size: PositiveInt = Field(64, description="pictures of one optimiser step")
-    learning_rate: PositiveFloat = Field(1.0e-3, description="AdamW's highest learning rate")
-
-
-class AlignmentPretraining(Section):
-    """Stage 1 of a model that the workflow makes itself: projector and language model on image descriptions."""
-
-    samples: PositiveInt = Field(description="descriptions that it is trained on")
-    batch_size: PositiveInt = Field(16, description="descriptions of one optimiser step")
-    learning_rate: PositiveFloat = Field(1.5e-3, description="AdamW's highest learning rate")
-
-
-class PretrainingConfig(Section):
-    """How a tiny model's base checkpoint is made."""
-
-    seed: Annotated[int, Number] = Field(0, description="of pictures, initialisation and batches")
-    threads: PositiveInt = Field(2, description="CPU threads")
-    vision: VisionPretraining = Field(description="the vision encoder")
-    alignment: AlignmentPretraining = Field(description="projector and language model")
-
-
-class PieceConfig(Section):
-    """One of the pieces that a checkpoint is assembled from."""
-
-    checkpoint: str = Field(description="a folder, or a hub name; of the projector also a file, `mm_projector.bin`")
-    revision: str | None = Field(None, description="commit, tag or branch of the hub name; its newest if left out")
-
-    @property
-    def source(self) -> str:
-        """The folder, file or hub name, the latter with ``@revision``."""
-        return _source(self.checkpoint, self.revision)
-
-
-def _as_piece(value: object) -> object:
-    """Let a name stand for a piece of its newest revision."""
-    return {"checkpoint": value} if isinstance(value, str) else value
-
-
-def _source(checkpoint: str, revision: str | None) -> str:
-    return checkpoint if revision is None else f"{checkpoint}@{revision}"
-
-
-Piece = Annotated[PieceConfig, BeforeValidator(_as_piece)]
-
-
-class AssemblyConfig(Section):
-    """The pieces of a LLaVA as stage 2 starts it; the workflow writes them as one checkpoint."""
-
-    language_model: Piece = Field(
-        description="a Vicuna: safetensors or `pytorch_model*.bin`; a text is its `checkpoint`"
-    )
-    vision_tower: Piece = Field(description="a CLIP, or its vision half; a text is its `checkpoint`")
-    projector: Piece = Field(description="what LLaVA's stage 1 leaves, `mm_projector.bin`; a text is its `checkpoint`")
-
-
-class ModelConfig(Section):
-    """A model: where its checkpoint lies and what of it is trained."""
-
-    name: Name = Field(description="what tables and figures call it")
-    family: Literal["llava", "qwen2_vl"] = Field(description="architecture")
-    checkpoint: str = Field(description="folder in transformers layout, or a hub name")
-    revision: str | None = Field(None, description="commit, tag or branch of the hub name; its newest if left out")
-    freeze: list[Part] = Field(["vision_tower"], description="parts that are not trained")
-    attention: Literal["eager", "sdpa", "flash_attention_2"] = Field(
-        "sdpa", description="implementation of attention in transformers"
-    )
-    pretraining: PretrainingConfig | None = Field(
-        None, description="how the checkpoint is made, if the workflow is to make it (tiny models)"
-    )
-    assemble: AssemblyConfig | None = Field(
-        None, description="what the checkpoint is assembled from, if the workflow is to do it (LLaVA)"
-    )
-
-    @property
-    def source(self) -> str:
-        """The folder or hub name of the checkpoint, the latter with ``@revision``."""
-        return _source(self.checkpoint, self.revision)
-
-    @property
-    def is_made_here(self) -> bool:
-        """Whether the workflow makes the checkpoint itself."""
-        return self.pretraining is not None or self.assemble is not None

@@ -12,13 +12,13 @@ from visatb.config import (
     SPLITS,
     Config,
     FixedTaskConfig,
-    ModelConfig,
     SourceConfig,
     TaskConfig,
 )
 from visatb.config_l2t_checks import l2t_mistakes
 from visatb.config_loading import no_such_file, refuse, resolve_extends, validate_leniently
 from visatb.config_method_checks import method_mistakes
+from visatb.config_model import ModelConfig
 from visatb.config_model_checks import checked_model
 from visatb.config_resources import JobResources
 from visatb.config_reuse_checks import proxy_mistakes, reuse_mistakes, with_groups_from_file

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from visatb.config import ModelConfig
 from visatb.config_loading import read_yaml, validate_leniently
+from visatb.config_model import ModelConfig
 from visatb.config_types import PARTS
 from visatb.errors import VisatbError
 

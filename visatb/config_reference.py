@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from visatb.config import Config, ModelConfig
+from visatb.config import Config
+from visatb.config_model import ModelConfig
 
 INTRODUCTION = """\
 # Configuration

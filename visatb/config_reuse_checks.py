@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from visatb.config import Config, ModelConfig
+from visatb.config import Config
 from visatb.config_adding_checks import adding_mistakes
 from visatb.config_loading import no_such_file, read_yaml
+from visatb.config_model import ModelConfig
 from visatb.errors import VisatbError, did_you_mean
 from visatb.files import read_json
 from visatb.reuse import table_mistakes

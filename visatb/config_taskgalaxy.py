@@ -2,58 +2,29 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
+from visatb.config_endpoint import OPENAI, Address, EndpointConfig, TokenPrices
 from visatb.config_resources import JobResources
 from visatb.config_types import (
-    FloatFromZero,
     IntFromZero,
     Name,
     Number,
-    Parameter,
     PositiveFloat,
     PositiveInt,
     Section,
     Seed,
-    web_address,
 )
 
-OPENAI = "https://api.openai.com/v1"
 Rate = Annotated[float, Number, Field(gt=0, le=1, allow_inf_nan=False)]
 Cosine = Annotated[float, Number, Field(ge=-1, le=1, allow_inf_nan=False)]
 SplitShare = Annotated[float, Number, Field(gt=0, lt=0.5, allow_inf_nan=False)]
 
 
-class TokenPrices(Section):
-    """What an endpoint charges for a million tokens, in any currency, the same for all endpoints."""
-
-    input: FloatFromZero = Field(description="of what it is told")
-    output: FloatFromZero = Field(description="of what it replies")
-
-
-def _default_parameters() -> dict[str, Parameter]:
-    return {"temperature": 0, "max_tokens": 1024}
-
-
-class ModelEndpoint(Section):
+class ModelEndpoint(EndpointConfig):
     """A model behind an OpenAI-compatible endpoint."""
 
-    address: Annotated[str, AfterValidator(web_address)] = Field(
-        OPENAI, description="base address of the API, usually ending in `/v1`"
-    )
-    model: str = Field(description="the model, by the name that the endpoint knows")
-    key_variable: str = Field(
-        "OPENAI_API_KEY", description="environment variable that holds the key; where it is not set, none is sent"
-    )
-    parameters: dict[str, Parameter] = Field(
-        default_factory=_default_parameters,
-        description="sent with each request; given ones replace all the default ones",
-    )
-    concurrency: PositiveInt = Field(8, description="requests at a time")
-    timeout: PositiveFloat = Field(120.0, description="seconds that one attempt may take")
-    retries: IntFromZero = Field(
-        8, description="further attempts after one that failed in passing (no connection, status 429, 5xx)"
-    )
+    address: Address = Field(OPENAI, description="base address of the API, usually ending in `/v1`")
     prices: TokenPrices | None = Field(None, description="what tokens cost; needed where there is a `budget`")
     image_tokens: PositiveInt = Field(
         1500, description="tokens that a picture counts as, for the plan and the budget; see the provider's rules"

@@ -10,12 +10,12 @@ from visatb.config import (
     SPLITS,
     Config,
     FixedTaskConfig,
-    ModelConfig,
     SourceConfig,
     TaskConfig,
 )
 from visatb.config_balancing import BalancingConfig
 from visatb.config_checks import checked_configs
+from visatb.config_model import ModelConfig
 from visatb.config_resources import TrainingResources
 from visatb.errors import VisatbError
 from visatb.evaluation.metric_names import BOX_METRICS, JUDGED_METRICS

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from visatb.config import OPENAI
+from visatb.config_endpoint import OPENAI
 from visatb.errors import VisatbError, bullet_list
 from visatb.evaluation.metric_names import JAVA_METRICS
 from visatb.evaluation.ptb import require_java

@@ -6,8 +6,9 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from visatb.config import Config, ModelConfig
+from visatb.config import Config
 from visatb.config_loading import merge
+from visatb.config_model import ModelConfig
 from visatb.config_reference import reference
 from visatb.experiment import Experiment
 

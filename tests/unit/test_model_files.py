@@ -10,8 +10,8 @@ from llava_pieces import put_on_hub
 from safetensors.torch import load_file, save_file
 from training_examples import ROOT, mixture, model_of, sample, save_tiny, train_here
 
-from visatb.config import ModelConfig
 from visatb.config_checks import checked_configs
+from visatb.config_model import ModelConfig
 from visatb.errors import VisatbError
 from visatb.training.models import PART_NAMES, load_model, load_processor, read_template
 

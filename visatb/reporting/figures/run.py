@@ -5,9 +5,17 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
-from visatb.reporting.figures.style import GREY, LINES, OKABE_ITO, figure_width, label_width, new_figure, styled
+from visatb.reporting.figures.style import (
+    GREY,
+    LINES,
+    OKABE_ITO,
+    figure_width,
+    label_width,
+    loss_axis,
+    new_figure,
+    styled,
+)
 from visatb.reporting.figures.training import smooth
 from visatb.reporting.tables import method_label
 
@@ -63,12 +71,7 @@ def _draw_losses(axes: Axes, losses: pd.DataFrame, looks: Looks) -> None:
     for task, (colour, line) in looks.items():
         axes.plot(smooth(losses[task]), line, color=colour, marker=marker, linewidth=0.8, label=task)
     axes.plot(smooth(losses["loss"]), "-", color="black", marker=marker, linewidth=1.4, label=WHOLE)
-    axes.set_ylabel("loss")
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 5 * low else MaxNLocator(4))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_locator(NullLocator())
+    loss_axis(axes)
 
 
 def _draw_weights(axes: Axes, weights: pd.DataFrame, looks: Looks) -> None:

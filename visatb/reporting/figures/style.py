@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from visatb.errors import VisatbError
 from visatb.files import atomic_path
@@ -102,3 +103,13 @@ def save_figure(figure: Figure, paths: Iterable[str | Path], remarks: Sequence[s
         metadata = {"Date": None, "Creator": "visatb"} if kind == "svg" else {"Software": "visatb"}
         with atomic_path(path) as temporary:
             figure.savefig(temporary, format=kind, metadata=metadata)
+
+
+def loss_axis(axes: Axes) -> None:
+    """Have the y axis show losses on a logarithmic scale, with plain numbers at few places."""
+    axes.set_ylabel("loss")
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 5 * low else MaxNLocator(4))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())

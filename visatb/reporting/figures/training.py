@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from visatb.errors import VisatbError
-from visatb.reporting.figures.style import GREY, LINES, OKABE_ITO, PAGE, label_width, new_figure, styled
+from visatb.reporting.figures.style import GREY, LINES, OKABE_ITO, PAGE, label_width, loss_axis, new_figure, styled
 from visatb.reporting.runs import FINAL, PREPARATION, SINGLE, stage
 from visatb.reporting.tables import method_label
 
@@ -107,12 +106,7 @@ def _draw(
         marker = "." if len(loss) == 1 else None
         axes.plot(loss.index, loss, line, color=colour, marker=marker, linewidth=0.9, label=label)
     axes.set_xlabel("optimiser step")
-    axes.set_ylabel("loss")
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 5 * low else MaxNLocator(4))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_locator(NullLocator())
+    loss_axis(axes)
     axes.legend(
         loc="upper left",
         bbox_to_anchor=(1.01, 1.0),
