@@ -94,7 +94,7 @@ def test_the_plan_is_made_before_anything_is_trained_and_tells_its_tokens(result
 def test_status_of_the_finished_experiment_beside_a_running_one(copied: Path):
     held = hold(copied / "results" / "demo-small", "a running workflow")
     try:
-        text = run_workflow(copied, "status")
+        text = run_workflow(copied, "--cores", "1", "status")
     finally:
         held.release()
     assert "demo-small: process" in text
