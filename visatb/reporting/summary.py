@@ -27,6 +27,7 @@ DESCRIPTIONS = {
     "benchmark.tex": "the same for LaTeX",
     "validation_scores.tsv": "every validation score with its standard error",
     "test_scores.tsv": "every test score with its standard error",
+    "explorer.html": "other temperatures, shares and groups, in a browser",
     "variants": "weights of each variant, and what they are made of",
     "zero_shot.md": "methods x zero-shot benchmarks",
     "figures": "figures as SVG and PNG",
