@@ -114,7 +114,7 @@ def test_an_experiment_with_a_failing_job(start_cluster: Start, on_cluster: Snak
 def test_a_training_that_is_preempted_and_runs_out_of_time(start_cluster: Start, on_cluster: Snakemake, tmp_path: Path):
     folder = workplace(tmp_path)
     (folder / "slurm").symlink_to(REPOSITORY / "slurm")
-    (folder / "long.yaml").write_text(f"extends: {TWO_TASKS}\ntraining: {{epochs: 200, save_steps: 4}}\n")
+    (folder / "long.yaml").write_text(f"extends: {TWO_TASKS}\ntraining: {{epochs: 700, save_steps: 4}}\n")
     run_workflow(
         folder, "--", str(RESULTS / "mixtures" / "mini.arrow"), "data/models/tiny-test", configfile="long.yaml"
     )
