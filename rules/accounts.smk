@@ -10,6 +10,7 @@ PREPARATION_PAGES = {
     "validation_matrix": "3 Validation matrix",
     "weights": "6 Weights",
 }
+PREPARATION_PAGES |= {"templates": "1 Plan", "instruction_ledger": "1 Plan"} if LEARNS_INSTRUCTIONS else {}
 PAGES = {"benchmark": "7 Benchmark"}
 PAGES |= {"cost_runs": "8 Cost", "cost_jobs": "8 Cost", "provenance": "9 Versions"} if TRAINED else {}
 PAGES |= {"zero_shot": "7 Benchmark"} if ZERO_SHOT else {}
