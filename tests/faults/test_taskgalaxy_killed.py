@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from faulting import at_file_event
 from galaxy_examples import draw_pictures, save_tiny_clip, section
 from galaxy_server import reply
 from judge_server import Answer, JudgeServer, judge_server, verdict
@@ -162,21 +163,25 @@ def stages(config: TaskGalaxyConfig, out: str) -> dict[str, list[str]]:
     }
 
 
-def start(stage: str, line: list[str]) -> "subprocess.Popen[str]":
-    program = [sys.executable, str(REPOSITORY / "workflow_scripts" / f"{stage}.py"), *line]
+def program(stage: str, line: list[str]) -> list[str]:
+    return [sys.executable, str(REPOSITORY / "workflow_scripts" / f"{stage}.py"), *line]
+
+
+def start(command: list[str]) -> "subprocess.Popen[str]":
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    return subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
 
 
-def finish(stage: str, line: list[str]) -> None:
-    process = start(stage, line)
+def finish(command: list[str]) -> str:
+    process = start(command)
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
+    return said
 
 
-def kill_when(stage: str, line: list[str], moment: Callable[[], bool]) -> None:
+def kill_when(stage: str, command: list[str], moment: Callable[[], bool]) -> None:
     """Start a stage and kill it at a moment; it must not have come to its end before."""
-    process = start(stage, line)
+    process = start(command)
     while not moment():
         assert process.poll() is None, f"{stage} ended before it could be killed: {process.communicate()[0]}"
         time.sleep(0.002)
@@ -185,15 +190,18 @@ def kill_when(stage: str, line: list[str], moment: Callable[[], bool]) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-def moment_of(stage: str, out: str, server: JudgeServer) -> Callable[[], bool]:
-    """Return when to kill: amid requests, with some shards written, or somewhere in the work of a second or two."""
-    begun, before = time.monotonic(), len(server.asked)
+def kill_somewhere(stage: str, line: list[str], server: JudgeServer, events: int) -> None:
+    """Start a stage and kill it amid its requests, with some shards written, or at the last change of its folder."""
+    before = len(server.asked)
     if stage in ("expand_types", "filter_types", "write_questions", "vote"):
-        return lambda: len(server.asked) >= before + 12
-    if stage in ("embed_types", "embed_images"):
-        kind = stage.removeprefix("embed_")
-        return lambda: len(list(Path(out).glob(f"embeddings/{kind}/*/*.npz"))) >= 2
-    return lambda: time.monotonic() - begun > 0.4
+        kill_when(stage, program(stage, line), lambda: len(server.asked) >= before + 12)
+    elif stage in ("embed_types", "embed_images"):
+        shards = f"embeddings/{stage.removeprefix('embed_')}/*/*.npz"
+        kill_when(stage, program(stage, line), lambda: len(list(Path("killed").glob(shards))) >= 2)
+    else:
+        process = start(at_file_event("kill", events, Path("killed"), program(stage, line)))
+        said, _ = process.communicate(timeout=120)
+        assert process.returncode == -signal.SIGKILL, f"{stage}: {said}"
 
 
 def rows(out: str, stage: str) -> list[dict[str, Any]]:
@@ -207,13 +215,15 @@ def test_every_stage_goes_on_where_it_was_killed(place: Path):
 
     with judge_server(slowly) as server:
         config = TaskGalaxyConfig.model_validate(section(server.url))
+        events = {}
         for stage, line in stages(config, "quiet").items():
-            finish(stage, line)
+            said = finish(at_file_event("count", 0, Path("quiet"), program(stage, line)))
+            events[stage] = int(said.rsplit("file events: ", 1)[1])
         undisturbed = request_counts(server)
         server.asked.clear()
         for stage, line in stages(config, "killed").items():
-            kill_when(stage, line, moment_of(stage, "killed", server))
-            finish(stage, line)
+            kill_somewhere(stage, line, server, events[stage])
+            finish(program(stage, line))
         killed = request_counts(server)
     the_same_was_asked_hardly_more_often(undisturbed, killed)
     for stage in TABLES:
