@@ -1,4 +1,4 @@
-# Answers of every run, all tasks in one job with the model loaded once; then scores, one small job a task.
+# Answers of every run, all tasks in one job with the model loaded once; then scores, all tasks in one small job.
 
 
 rule predict:
@@ -88,14 +88,16 @@ if EXPERIMENT.judged_tasks:
 
 rule score:
     input:
-        predictions="<results>/predictions/{run}/{split}/{task}.parquet",
+        predictions=answers_to_score,
         verdicts=verdicts,
     output:
-        "<results>/scores/{run}/{split}/{task}.parquet",
+        [f"<results>/scores/{{run}}/{{split}}/{task}.parquet" for task in EXPERIMENT.tasks],
     log:
-        "<results>/logs/score/{run}.{split}.{task}.log",
+        "<results>/logs/score/{run}.{split}.log",
     benchmark:
-        "<results>/benchmarks/score/{run}.{split}.{task}.tsv"
+        "<results>/benchmarks/score/{run}.{split}.tsv"
+    wildcard_constraints:
+        run=answering(all_tasks=True),
     priority: 40
     conda:
         "../envs/evaluate.yaml"
@@ -103,8 +105,19 @@ rule score:
         mem_mb=4000,
         runtime=60,
     params:
-        options=lambda w: options(metrics=EXPERIMENT.tasks[w.task].metrics, origin=REUSE.model_origin(w.run)),
+        options=scoring_options,
+        folders=lambda w: scoring_folders(w, EXPERIMENT.folder),
         versions=metric_versions,
     shell:
-        "python $SCRIPTS/score.py --predictions {input.predictions:q} --verdicts {input.verdicts:q} {params.options}"
-        " --output {output:q} > {log:q} 2>&1"
+        "python $SCRIPTS/score.py {params.options} {params.folders} > {log:q} 2>&1"
+
+
+use rule score as score_alone with:
+    output:
+        "<results>/scores/{run}/{split}/{task}.parquet",
+    log:
+        "<results>/logs/score/{run}.{split}.{task}.log",
+    benchmark:
+        "<results>/benchmarks/score/{run}.{split}.{task}.tsv"
+    wildcard_constraints:
+        run=answering(all_tasks=False),

@@ -179,14 +179,32 @@ def records_to_answer(wildcards):
     return [f"<results>/records/{task}/{wildcards.split}.parquet" for task in tasks_to_answer(wildcards)]
 
 
-def verdicts(wildcards):
-    judged = wildcards.task in EXPERIMENT.judged_tasks
-    return "<results>/verdicts/{run}/{split}/{task}.parquet" if judged else []
+def answers_to_score(wildcards, folder="<results>"):
+    return [f"{folder}/predictions/{{run}}/{{split}}/{task}.parquet" for task in tasks_to_answer(wildcards)]
+
+
+def verdicts(wildcards, folder="<results>"):
+    judged = [task for task in tasks_to_answer(wildcards) if task in EXPERIMENT.judged_tasks]
+    return [f"{folder}/verdicts/{{run}}/{{split}}/{task}.parquet" for task in judged]
+
+
+def scoring_options(wildcards):
+    tasks = tasks_to_answer(wildcards)
+    return options(
+        metrics=[f"{task}={','.join(EXPERIMENT.tasks[task].metrics)}" for task in tasks],
+        origin=REUSE.model_origin(wildcards.run),
+    )
+
+
+def scoring_folders(wildcards, folder):
+    """Where a run's answers and a judge's verdicts on them lie, and where the scores go."""
+    kinds = {"predictions": "predictions", "verdicts": "verdicts", "output": "scores"}
+    return options(**{name: folder / kind / wildcards.run / wildcards.split for name, kind in kinds.items()})
 
 
 def metric_versions(wildcards):
     """No option of a job: a parameter, so that a new version of a metric scores again."""
-    return [METRICS[metric].version for metric in EXPERIMENT.tasks[wildcards.task].metrics]
+    return [METRICS[metric].version for task in tasks_to_answer(wildcards) for metric in EXPERIMENT.tasks[task].metrics]
 
 
 def judge_options(wildcards):

@@ -46,16 +46,28 @@ if EXPERIMENT.config.evaluation.precision:
 
     use rule score as score_pilot with:
         input:
-            predictions="<results>/pilot/predictions/{run}/{split}/{task}.parquet",
-            verdicts=lambda w: (
-                "<results>/pilot/verdicts/{run}/{split}/{task}.parquet" if w.task in EXPERIMENT.judged_tasks else []
-            ),
+            predictions=lambda w: answers_to_score(w, "<results>/pilot"),
+            verdicts=lambda w: verdicts(w, "<results>/pilot"),
+        output:
+            [f"<results>/pilot/scores/{{run}}/{{split}}/{task}.parquet" for task in EXPERIMENT.tasks],
+        log:
+            "<results>/logs/score_pilot/{run}.{split}.log",
+        benchmark:
+            "<results>/benchmarks/score_pilot/{run}.{split}.tsv"
+        params:
+            options=scoring_options,
+            folders=lambda w: scoring_folders(w, EXPERIMENT.folder / "pilot"),
+            versions=metric_versions,
+
+    use rule score_pilot as score_pilot_alone with:
         output:
             "<results>/pilot/scores/{run}/{split}/{task}.parquet",
         log:
             "<results>/logs/score_pilot/{run}.{split}.{task}.log",
         benchmark:
             "<results>/benchmarks/score_pilot/{run}.{split}.{task}.tsv"
+        wildcard_constraints:
+            run=answering(all_tasks=False),
 
     rule plan_evaluation:
         input:

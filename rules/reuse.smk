@@ -33,7 +33,7 @@ if REUSE.models:
 
 if REUSE.scores:
 
-    ruleorder: import_scores > score
+    ruleorder: import_scores > score_alone
 
     rule import_scores:
         input:
@@ -62,7 +62,7 @@ if REUSE.scores:
 
 if KEPT.scores:
 
-    ruleorder: keep_scores > score
+    ruleorder: keep_scores > score_alone
 
     rule keep_scores:
         input:
@@ -91,7 +91,7 @@ if KEPT.scores:
 
 if KEPT.completed:
 
-    ruleorder: complete_scores > score
+    ruleorder: complete_scores > score_alone
 
     rule complete_scores:
         input:

@@ -32,6 +32,15 @@ def column(text: str) -> Column:
     return Column(task, metric, METRICS[metric].higher_is_better)
 
 
+def task_metrics(text: str) -> tuple[str, list[str]]:
+    """Read ``task=metric,metric``."""
+    task, value = named_value(text)
+    metrics = value.split(",")
+    if unknown := [metric for metric in metrics if metric not in METRICS]:
+        raise argparse.ArgumentTypeError(f"{task}: expected metrics of {', '.join(METRICS)}, found {unknown}")
+    return task, metrics
+
+
 def number_or_auto(text: str) -> float | str:
     """Read a number, or ``auto``."""
     return text if text == "auto" else float(text)

@@ -1,25 +1,23 @@
-"""Score the answers to one task's samples."""
+"""Score one model's answers to the samples of a split, all tasks at once."""
 
 import argparse
 
+from visatb.command_line import task_metrics
 from visatb.errors import friendly_exit
-from visatb.evaluation.metric_names import METRIC_NAMES
-from visatb.evaluation.scores import score_predictions
-from visatb.files import read_parquet, write_parquet
+from visatb.evaluation.scores import score_tasks
 
 
 @friendly_exit
 def main() -> None:
     """Predictions in, per-sample scores out."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--predictions", required=True, help="Parquet")
-    parser.add_argument("--verdicts", nargs="?", help="a judge's on these predictions, Parquet; if a metric needs them")
-    parser.add_argument("--metrics", nargs="+", required=True, choices=METRIC_NAMES)
+    parser.add_argument("--predictions", required=True, metavar="FOLDER", help="holds <task>.parquet")
+    parser.add_argument("--verdicts", metavar="FOLDER", help="holds a judge's <task>.parquet, where a metric needs it")
+    parser.add_argument("--metrics", type=task_metrics, nargs="+", required=True, metavar="TASK=METRIC,METRIC")
     parser.add_argument("--origin", help="where the model that answered comes from, if it was not trained here")
-    parser.add_argument("--output", required=True, help="Parquet")
+    parser.add_argument("--output", required=True, metavar="FOLDER", help="<task>.parquet are written there")
     args = parser.parse_args()
-    verdicts = read_parquet(args.verdicts) if args.verdicts else None
-    write_parquet(args.output, score_predictions(read_parquet(args.predictions), args.metrics, verdicts, args.origin))
+    score_tasks(args.predictions, dict(args.metrics), args.output, args.verdicts, args.origin)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """From predictions to per-sample scores, and from those to the tables of scores."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from visatb.errors import VisatbError
+from visatb.errors import VisatbError, bullet_list
 from visatb.evaluation.metrics import METRICS
 from visatb.evaluation.verdicts import judge_use, verdict_texts
-from visatb.files import read_parquet
+from visatb.files import read_parquet, write_parquet
 from visatb.origins import MEASURED
 from visatb.paired_samples import paired_samples
 from visatb.uncertainty import standard_errors
@@ -32,6 +32,38 @@ ABOUT = b"visatb"
 """Key of a score file's metadata: the metrics' versions and, of judged answers, who judged at what cost, as JSON."""
 
 NO_JUDGE: dict[str, Any] = {"judge": None, "tokens": None, "cost": None}
+
+
+def score_tasks(
+    predictions: str | Path,
+    metrics: Mapping[str, Sequence[str]],
+    output: str | Path,
+    verdicts: str | Path | None = None,
+    origin: str | None = None,
+) -> None:
+    """Score the answers of one model, task by task, from ``<task>.parquet`` in one folder to another.
+
+    Args:
+        predictions: the folder of the answers.
+        metrics: task -> names in `METRICS`.
+        output: the folder that is to hold the scores.
+        verdicts: the folder of a judge's verdicts, if a metric needs them.
+        origin: as for `score_predictions`.
+
+    Raises:
+        VisatbError: names every task that could not be scored, once all others are.
+    """
+    mistakes = {}
+    for task, names in metrics.items():
+        is_judged = any(METRICS[name].needs == "verdicts" for name in names)
+        try:
+            judged = read_parquet(Path(verdicts) / f"{task}.parquet") if verdicts and is_judged else None
+            answers = read_parquet(Path(predictions) / f"{task}.parquet")
+            write_parquet(Path(output) / f"{task}.parquet", score_predictions(answers, names, judged, origin))
+        except VisatbError as mistake:
+            mistakes[task] = f"{task}: {mistake}"
+    if mistakes:
+        raise VisatbError(f"{', '.join(mistakes)} could not be scored:\n{bullet_list(mistakes.values())}")
 
 
 def score_predictions(
