@@ -98,7 +98,7 @@ rule collect_cost:
     input:
         plan="<results>/plan.tsv",
         models=[f"<results>/runs/{run.name}/model" for run in EXPERIMENT.trained_runs],
-        scores=SCORES,
+        scores=scored(EVALUATIONS),
     output:
         runs="<results>/cost_runs.tsv",
         jobs="<results>/cost_jobs.tsv",

@@ -1,13 +1,9 @@
 # Scores to weights: the validation matrix, then contributions, difficulties and lambda.
 
-VALIDATION_SCORES = [
-    f"<results>/scores/{run}/{split}/{task}.parquet" for run, split, task in EXPERIMENT.evaluations("val")
-]
-
 
 rule collect_validation_matrix:
     input:
-        VALIDATION_SCORES,
+        scored(EXPERIMENT.evaluations("val")),
     output:
         matrix="<results>/validation_matrix.tsv",
         tidy="<results>/validation_scores.tsv",
@@ -39,7 +35,7 @@ rule collect_validation_matrix:
 
 rule compute_weights:
     input:
-        measured_scores("visatb"),
+        scored(EXPERIMENT.measured_by("visatb")),
     output:
         contributions="<results>/contributions.tsv",
         contributions_intervals="<results>/contributions_intervals.tsv",
@@ -74,7 +70,7 @@ if EXPERIMENT.config.variants:
 
     use rule compute_weights as compute_variant with:
         input:
-            lambda w: measured_scores(w.variant),
+            lambda w: scored(EXPERIMENT.measured_by(w.variant)),
         output:
             contributions="<results>/variants/{variant}/contributions.tsv",
             contributions_intervals="<results>/variants/{variant}/contributions_intervals.tsv",

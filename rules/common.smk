@@ -22,20 +22,54 @@ TRAINED = [run.name for run in EXPERIMENT.trained_runs]
 PREPARATION = [run.name for run in EXPERIMENT.preparation_runs if run.name in TRAINED]
 SINGLE = [run.name for run in EXPERIMENT.final_runs if run.kind == "single" and run.name not in PREPARATION]
 FINAL = [run.name for run in EXPERIMENT.final_runs if run.kind != "single"]
-SCORES = [
-    f"<results>/scores/{run}/{split}/{task}.parquet"
-    for on in ("val", "test")
-    for run, split, task in EXPERIMENT.evaluations(on)
-]
+EVALUATIONS = [one for on in ("val", "test") for one in EXPERIMENT.evaluations(on)]
+# The runs and splits of which one job answers all tasks, and one scores them.
+TOGETHER = {
+    (run.name, split)
+    for run in EXPERIMENT.runs.values()
+    for split in run.evaluates
+    if len(EXPERIMENT.asked(run.name, split)) == len(EXPERIMENT.tasks)
+}
 
 
 def answering(all_tasks):
     """The runs that answer all tasks, or some one by one, each where the split of which this is true follows."""
-    places = [
-        (run, split, EXPERIMENT.asked(run.name, split)) for run in EXPERIMENT.runs.values() for split in run.evaluates
+    runs = {}
+    for run in EXPERIMENT.runs.values():
+        for split in run.evaluates:
+            if ((run.name, split) in TOGETHER) == all_tasks:
+                runs.setdefault(split, []).append(run.name)
+    return "|".join(f"(?:{one_of(names)})(?=/{split}[/.])" for split, names in runs.items()) or "(?!)"
+
+
+def scored(evaluations, folder="<results>"):
+    """What tells that these evaluations are scored: of all tasks of a run and split one file, with digests.
+
+    To wait for every task's scores instead would be N times as much for Snakemake to follow.
+    """
+    return list(
+        dict.fromkeys(
+            (
+                f"{folder}/scores/{run}/{split}.json"
+                if (run, split) in TOGETHER
+                else f"{folder}/scores/{run}/{split}/{task}.parquet"
+            )
+            for run, split, task in evaluations
+        )
+    )
+
+
+def lost_scores(wildcards):
+    """Scores that were made and are not there any more, for which no other job waits."""
+    scores = EXPERIMENT.folder / "scores"
+    places = [(scores / run / f"{split}.json", scores / run / split, run, split) for run, split in TOGETHER]
+    return [
+        f"<results>/scores/{run}/{split}/{task}.parquet"
+        for digests, folder, run, split in places
+        if digests.is_file()
+        for task in EXPERIMENT.tasks
+        if not (folder / f"{task}.parquet").is_file()
     ]
-    wanted = [place for place in places if (len(place[2]) == len(EXPERIMENT.tasks)) == all_tasks]
-    return "|".join(f"{re.escape(run.name)}(?=/{split}/)" for run, split, _ in wanted) or "(?!)"
 
 
 wildcard_constraints:

@@ -91,7 +91,8 @@ rule score:
         predictions=answers_to_score,
         verdicts=verdicts,
     output:
-        [f"<results>/scores/{{run}}/{{split}}/{task}.parquet" for task in EXPERIMENT.tasks],
+        digests="<results>/scores/{run}/{split}.json",
+        scores=[f"<results>/scores/{{run}}/{{split}}/{task}.parquet" for task in EXPERIMENT.tasks],
     log:
         "<results>/logs/score/{run}.{split}.log",
     benchmark:
@@ -106,7 +107,7 @@ rule score:
         runtime=60,
     params:
         options=scoring_options,
-        folders=lambda w: scoring_folders(w, EXPERIMENT.folder),
+        folders=lambda w, output: scoring_folders(w, output, EXPERIMENT.folder),
         versions=metric_versions,
     shell:
         "python $SCRIPTS/score.py {params.options} {params.folders} > {log:q} 2>&1"

@@ -3,7 +3,7 @@
 
 rule build_explorer:
     input:
-        measured_scores("visatb"),
+        scored(EXPERIMENT.measured_by("visatb")),
     output:
         reported("<results>/explorer.html", "6 Weights", "explorer", "explorer: what if?"),
     log:

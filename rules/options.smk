@@ -196,10 +196,11 @@ def scoring_options(wildcards):
     )
 
 
-def scoring_folders(wildcards, folder):
+def scoring_folders(wildcards, output, folder):
     """Where a run's answers and a judge's verdicts on them lie, and where the scores go."""
     kinds = {"predictions": "predictions", "verdicts": "verdicts", "output": "scores"}
-    return options(**{name: folder / kind / wildcards.run / wildcards.split for name, kind in kinds.items()})
+    folders = {name: folder / kind / wildcards.run / wildcards.split for name, kind in kinds.items()}
+    return options(**folders, digests=output.get("digests"))
 
 
 def metric_versions(wildcards):
@@ -223,11 +224,6 @@ def judge_connection():
     judge = EXPERIMENT.config.evaluation.judge
     names = ("endpoint", "key_variable", "concurrency", "timeout", "retries")
     return options(**{name: getattr(judge, name) for name in names})
-
-
-def measured_scores(weights):
-    """The validation scores that the weights of `visatb` or of a variant follow from."""
-    return [f"<results>/scores/{run}/{split}/{task}.parquet" for run, split, task in EXPERIMENT.measured_by(weights)]
 
 
 def weights_options(weights):

@@ -49,14 +49,15 @@ if EXPERIMENT.config.evaluation.precision:
             predictions=lambda w: answers_to_score(w, "<results>/pilot"),
             verdicts=lambda w: verdicts(w, "<results>/pilot"),
         output:
-            [f"<results>/pilot/scores/{{run}}/{{split}}/{task}.parquet" for task in EXPERIMENT.tasks],
+            digests="<results>/pilot/scores/{run}/{split}.json",
+            scores=[f"<results>/pilot/scores/{{run}}/{{split}}/{task}.parquet" for task in EXPERIMENT.tasks],
         log:
             "<results>/logs/score_pilot/{run}.{split}.log",
         benchmark:
             "<results>/benchmarks/score_pilot/{run}.{split}.tsv"
         params:
             options=scoring_options,
-            folders=lambda w: scoring_folders(w, EXPERIMENT.folder / "pilot"),
+            folders=lambda w, output: scoring_folders(w, output, EXPERIMENT.folder / "pilot"),
             versions=metric_versions,
 
     use rule score_pilot as score_pilot_alone with:
@@ -71,10 +72,7 @@ if EXPERIMENT.config.evaluation.precision:
 
     rule plan_evaluation:
         input:
-            scores=[
-                f"<results>/pilot/scores/{run}/{split}/{task}.parquet"
-                for run, split, task in EXPERIMENT.measured_by("visatb")
-            ],
+            scores=scored(EXPERIMENT.measured_by("visatb"), "<results>/pilot"),
             records=[f"<results>/records/{task}/val.parquet" for task in EXPERIMENT.tasks],
         output:
             "<results>/evaluation_sizes.tsv",

@@ -1,6 +1,5 @@
 # What people read: the benchmark table, figures and the summary.
 
-TEST_SCORES = [f"<results>/scores/{run}/{split}/{task}.parquet" for run, split, task in EXPERIMENT.evaluations("test")]
 VARIANTS = list(EXPERIMENT.config.variants)
 INSTRUCTIONS = pairs({task: source.instruction for task, source in EXPERIMENT.sources.items() if source.instruction})
 PREPARATION_TABLES = [f"<results>/{name}.{kind}" for name in ("data", "weights") for kind in ("md", "tex")]
@@ -20,7 +19,7 @@ FIGURES = PREPARATION_FIGURES + [
 
 rule collect_benchmark:
     input:
-        TEST_SCORES,
+        scored(EXPERIMENT.evaluations("test")),
         zero_shot="<results>/zero_shot.tsv" if ZERO_SHOT else [],
     output:
         table="<results>/benchmark.tsv",

@@ -134,7 +134,7 @@ class Experiment:
         metrics = self.tasks[task].metrics if task in self.tasks else []
         return [metric for metric in metrics if metric in BOX_METRICS]
 
-    @property
+    @cached_property
     def judged_tasks(self) -> list[str]:
         """The tasks whose answers a judge grades."""
         return [task for task, settings in self.tasks.items() if not set(JUDGED_METRICS).isdisjoint(settings.metrics)]

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from visatb import __version__
-from visatb.files import read_json
+from visatb.files import file_digest, read_json
 
 SECONDS = 20
 """A program that is asked for a version has as long to answer."""
@@ -46,7 +46,7 @@ def provenance(
         "visatb": {"version": __version__, **commit(source)},
         "config": {"sha256": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()},
         "base model": {"fingerprint": bases},
-        "mixtures": {Path(mixture).stem: {"sha256": _digest(mixture)} for mixture in mixtures},
+        "mixtures": {Path(mixture).stem: {"sha256": file_digest(mixture)} for mixture in mixtures},
         "trainings": {run: _without(one, "base", "mixture") for run, one in descriptions.items()},
         "python": platform.python_version(),
         "programs": dict(workflow),
@@ -78,11 +78,6 @@ def _words(value: Any) -> str:
 
 def _without(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in mapping.items() if name not in names}
-
-
-def _digest(path: str | Path) -> str:
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def commit(source: str | Path) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """Score one model's answers to the samples of a split, all tasks at once."""
 
 import argparse
+from pathlib import Path
 
 from visatb.command_line import task_metrics
 from visatb.errors import friendly_exit
 from visatb.evaluation.scores import score_tasks
+from visatb.files import file_digest, write_json
 
 
 @friendly_exit
@@ -16,8 +18,12 @@ def main() -> None:
     parser.add_argument("--metrics", type=task_metrics, nargs="+", required=True, metavar="TASK=METRIC,METRIC")
     parser.add_argument("--origin", help="where the model that answered comes from, if it was not trained here")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="<task>.parquet are written there")
+    parser.add_argument("--digests", help="JSON file that is to hold the SHA-256 of every task's file")
     args = parser.parse_args()
-    score_tasks(args.predictions, dict(args.metrics), args.output, args.verdicts, args.origin)
+    metrics = dict(args.metrics)
+    score_tasks(args.predictions, metrics, args.output, args.verdicts, args.origin)
+    if args.digests:
+        write_json(args.digests, {task: file_digest(Path(args.output) / f"{task}.parquet") for task in metrics})
 
 
 if __name__ == "__main__":

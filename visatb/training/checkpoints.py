@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 
 from visatb.checksums import checksums
 from visatb.errors import VisatbError, bullet_list
-from visatb.files import atomic_path, free_space, link_or_copy, read_json, write_json
+from visatb.files import atomic_path, file_digest, free_space, link_or_copy, read_json, write_json
 
 WHOLE = "whole"
 LAST = "last"
@@ -29,12 +29,6 @@ DESCRIPTION = "training.json"
 def fingerprint(description: Mapping[str, Any]) -> str:
     """Return twelve hexadecimal digits that stand for ``description``."""
     return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def file_digest(path: str | Path) -> str:
-    """Return the SHA-256 of a file's content."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def folder_digest(folder: str | Path) -> str:
