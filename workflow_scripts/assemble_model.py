@@ -3,7 +3,6 @@
 import argparse
 
 from visatb.errors import friendly_exit
-from visatb.training.assembly import Pieces, assemble
 
 
 @friendly_exit
@@ -16,6 +15,8 @@ def main() -> None:
     parser.add_argument("--projector", required=True, help=f"mm_projector.bin, or its {where}")
     parser.add_argument("--output", required=True, help="the model folder to make")
     arguments = parser.parse_args()
+    from visatb.training.assembly import Pieces, assemble
+
     assemble(Pieces(arguments.language_model, arguments.vision_tower, arguments.projector), arguments.output)
 
 

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from visatb.errors import friendly_exit
-from visatb.taskgalaxy.clip import Clip
 from visatb.taskgalaxy.embedding import embed, fingerprint
 from visatb.taskgalaxy.tables import kept_rows
 
@@ -23,6 +22,8 @@ def main() -> None:
     parser.add_argument("--shards", required=True, metavar="FOLDER", help="what is embedded already")
     parser.add_argument("--output", required=True, help=".npy")
     arguments = parser.parse_args()
+    from visatb.taskgalaxy.clip import Clip
+
     rows = kept_rows(arguments.pictures, ["image", "digest"])
     images = Path(arguments.images)
     clip = Clip(arguments.checkpoint, arguments.gpus, "embed_images", arguments.threads)

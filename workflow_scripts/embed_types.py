@@ -6,7 +6,6 @@ from pathlib import Path
 
 from visatb.errors import friendly_exit
 from visatb.prompts import Prompt
-from visatb.taskgalaxy.clip import Clip
 from visatb.taskgalaxy.embedding import embed, fingerprint
 from visatb.taskgalaxy.tables import kept_rows
 
@@ -24,6 +23,8 @@ def main() -> None:
     parser.add_argument("--shards", required=True, metavar="FOLDER", help="what is embedded already")
     parser.add_argument("--output", required=True, help=".npy")
     arguments = parser.parse_args()
+    from visatb.taskgalaxy.clip import Clip
+
     rows = kept_rows(arguments.types)
     names = ("level_1", "level_2", "level_3")
     form = Prompt("", arguments.text)

@@ -2,10 +2,7 @@
 
 import argparse
 
-import torch
-
 from visatb.errors import friendly_exit
-from visatb.training.pretraining import pretrain_alignment
 
 
 @friendly_exit
@@ -20,6 +17,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--output", required=True, help="model folder to write")
     arguments = parser.parse_args()
+    import torch
+
+    from visatb.training.pretraining import pretrain_alignment
+
     torch.set_num_threads(arguments.threads)
     pretrain_alignment(
         arguments.vision,

@@ -2,18 +2,14 @@
 
 import argparse
 
-import torch
-
 from visatb.errors import friendly_exit
-from visatb.training.models import FAMILIES
-from visatb.training.pretraining import pretrain_vision
 
 
 @friendly_exit
 def main() -> None:
     """Read the arguments and train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--family", required=True, choices=FAMILIES, help="architecture of the tiny model")
+    parser.add_argument("--family", required=True, help="architecture of the tiny model: llava or qwen2_vl")
     parser.add_argument("--seed", type=int, default=0, help="of weights and pictures")
     parser.add_argument("--images", type=int, default=8000, help="pictures to train on, each seen once")
     parser.add_argument("--batch-size", type=int, default=32)
@@ -21,6 +17,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--output", required=True, help="model folder to write")
     arguments = parser.parse_args()
+    import torch
+
+    from visatb.training.pretraining import pretrain_vision
+
     torch.set_num_threads(arguments.threads)
     pretrain_vision(
         arguments.family,
