@@ -21,10 +21,10 @@ def machine() -> str:
     return f"{name}, {os.cpu_count()} cores"
 
 
-def commit() -> str:
-    """Return the commit of the working copy, with a plus sign where files differ from it."""
+def commit(folder: Path = ROOT) -> str:
+    """Return the commit of a working copy, with a plus sign where files differ from it."""
     done = subprocess.run(
-        ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=12", "--dirty=+"], capture_output=True, text=True
+        ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=+"], capture_output=True, text=True
     )
     return done.stdout.strip() or "unknown"
 

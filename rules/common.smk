@@ -59,17 +59,12 @@ def scored(evaluations, folder="<results>"):
     )
 
 
-def lost_scores(wildcards):
-    """Scores that were made and are not there any more, for which no other job waits."""
+def lost_scores(*splits):
+    """Scores that were made and are not there any more: jobs that read them wait for the digests alone."""
     scores = EXPERIMENT.folder / "scores"
-    places = [(scores / run / f"{split}.json", scores / run / split, run, split) for run, split in TOGETHER]
-    return [
-        f"<results>/scores/{run}/{split}/{task}.parquet"
-        for digests, folder, run, split in places
-        if digests.is_file()
-        for task in EXPERIMENT.tasks
-        if not (folder / f"{task}.parquet").is_file()
-    ]
+    made = [(run, split) for run, split in TOGETHER if split in splits and (scores / run / f"{split}.json").is_file()]
+    names = [f"{run}/{split}/{task}.parquet" for run, split in made for task in EXPERIMENT.tasks]
+    return [f"<results>/scores/{name}" for name in names if not (scores / name).is_file()]
 
 
 wildcard_constraints:

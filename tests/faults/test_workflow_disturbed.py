@@ -151,7 +151,7 @@ def test_one_training_of_many_fails(tmp_path: Path, tiny: Path) -> None:
     mixture.write_bytes(content)
     os.utime(mixture, ns=(status.st_atime_ns, status.st_mtime_ns))
     done = jobs_done(said)
-    assert {"train ew", "predict ew test", "score ew test vqa"} <= set(done)
+    assert {"train ew", "predict ew test", "score ew test"} <= set(done)
     again = jobs_done(finish(line(folder), tmp_path / "second.txt", folder))
     assert not set(done) & set(again)
     assert sorted([*done, *again, "all"]) == sorted(planned)
@@ -172,7 +172,7 @@ def test_outputs_that_snakemake_knows_as_half_written(tmp_path: Path, tiny: Path
         (marks / base64.b64encode(output.encode()).decode()).touch()  # as Snakemake notes what it has begun
     trained, answered = steps_trained(folder), answers_saved(folder)
     said = finish(line(folder, MINE_SCORED), tmp_path / "printed.txt", folder)
-    made = {"build_mixture mine", "train mine", "predict mine test", "score mine test vqa"}
+    made = {"build_mixture mine", "train mine", "predict mine test", "score mine test"}
     assert made <= set(jobs_done(said))
     assert (steps_trained(folder), answers_saved(folder)) == (trained, answered)
     assert results(folder) == results(tiny)

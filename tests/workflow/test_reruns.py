@@ -8,13 +8,22 @@ from pathlib import Path
 import pytest
 from running import REPOSITORY, dry_run
 
-FINAL = {"compute_weights", "train visatb", "predict visatb test"} | {
-    f"score visatb test {task}" for task in ("caption", "vqa", "gqa", "region")
-}
+TASKS = ("caption", "vqa", "gqa", "region")
+FINAL = {"compute_weights", "train visatb", "predict visatb test", "score visatb test"}
 READ = {
     *("plot_contributions", "plot_difficulty", "plot_weights", "plot_training", "plot_benchmark", "plot_radar"),
     *("collect_benchmark", "typeset_benchmark", "typeset_weights", "summarize", "plot_final_runs", "build_explorer"),
 }
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    """Return a copy of the project's code."""
+    folder = tmp_path / "code"
+    ignored = shutil.ignore_patterns(".*", "results", "data", "tests", "__pycache__")
+    shutil.copytree(REPOSITORY, folder, ignore=ignored)
+    shutil.copytree(REPOSITORY / "visatb" / "data", folder / "visatb" / "data", dirs_exist_ok=True)
+    return folder
 
 
 def test_nothing_changed(finished: Path):
@@ -31,8 +40,29 @@ def test_a_changed_metric_scores_again_and_predicts_nothing_but_the_final_run(fi
     assert {job for job in made if job.startswith("predict")} == {"predict visatb test"}
     assert {job for job in made if job.startswith("train")} == {"train visatb"}
     scored = {job for job in made if job.startswith("score") and "visatb" not in job}
-    assert scored
-    assert all(job.endswith(" vqa") for job in scored)
+    preparation = {f"score {run} val" for run in ("mini", *(f"plus-{task}" for task in TASKS))}
+    assert scored == preparation | {"score ew test", "score_alone single-vqa test vqa"}
+
+
+def test_lost_scores_are_made_again(copied: Path):
+    scores = copied / "results" / "demo-small" / "scores"
+    (scores / "ew" / "test" / "vqa.parquet").unlink()
+    (scores / "single-gqa" / "test" / "gqa.parquet").unlink()
+    made = dry_run(copied)
+    assert {job for job in made if job.startswith("score")} == {"score ew test", "score_alone single-gqa test gqa"}
+    assert not any(job.startswith(("predict", "train", "compute_weights")) for job in made)
+
+
+def test_another_version_of_a_metric_scores_its_tasks_again(finished: Path, code: Path):
+    metrics = code / "visatb" / "evaluation" / "metrics.py"
+    text = metrics.read_text()
+    assert 'Metric("GLEU", 1,' in text
+    metrics.write_text(text.replace('Metric("GLEU", 1,', 'Metric("GLEU", 2,'))
+    made = dry_run(finished, code=code)
+    alone = {job for job in made if job.startswith("score_alone")}
+    assert alone == {"score_alone single-region test region"}
+    assert "score mini val" in made
+    assert {job for job in made if job.startswith("train")} == {"train visatb"}
 
 
 def test_a_longer_answer_predicts_again_and_trains_nothing_but_the_final_run(finished: Path):
@@ -56,7 +86,7 @@ def test_a_changed_mini_rate_leaves_single_task_and_final_mixtures_as_they_were(
 
 
 def test_weights_of_ones_own_add_one_run(finished: Path):
-    mine = json.dumps({"mine": dict.fromkeys(("caption", "vqa", "gqa", "region"), 1.5)})
+    mine = json.dumps({"mine": dict.fromkeys(TASKS, 1.5)})
     made = dry_run(finished, "--config", "methods=[stl, ew, visatb, mine]", f"given_weights={mine}")
     assert {job for job in made if job.startswith(("train", "build_mixture"))} == {"train mine", "build_mixture mine"}
     assert "compute_weights" not in made
@@ -94,11 +124,7 @@ def comment_in_rules(code: Path) -> None:
 
 @pytest.mark.parametrize("edit", [comment_in_script, comment_in_library, comment_in_rules])
 def test_a_comment_re_runs_nothing_even_where_the_code_has_moved(
-    finished: Path, tmp_path: Path, edit: Callable[[Path], None]
+    finished: Path, code: Path, edit: Callable[[Path], None]
 ):
-    code = tmp_path / "code"
-    ignored = shutil.ignore_patterns(".*", "results", "data", "tests", "__pycache__")
-    shutil.copytree(REPOSITORY, code, ignore=ignored)
-    shutil.copytree(REPOSITORY / "visatb" / "data", code / "visatb" / "data", dirs_exist_ok=True)
     edit(code)
     assert dry_run(finished, code=code) == set()
