@@ -2,7 +2,7 @@
 
 python benchmarks/stages.py before=../before/results/demo now=results/demo --output benchmarks/results/stages.json
 
-Snakemake measures every job as it runs, in ``benchmarks/`` of an experiment's folder. The seconds of a stage are the sum
+Snakemake measures every job as it runs, in an experiment's ``benchmarks/``. The seconds of a stage are the sum
 of its jobs', of which several may have run at a time; those of the experiment on the clock lie between its first job's
 start and its last job's end, pauses included. Processor seconds are what Snakemake saw the last time it looked, which
 it does every half second at first: of jobs that are over at once it sees little.
