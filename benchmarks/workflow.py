@@ -100,6 +100,8 @@ rule report:
     output: "benchmark.tsv", "cost.tsv"
     shell: "true"
 """
+Way = tuple[Path, Path, list[str]]
+"""The copy of the project whose library is used, the folder that Snakemake is called in, and its options."""
 Figures = dict[str, dict[str, list[float]]]
 """What is measured -> way -> its figure in every round."""
 
@@ -131,41 +133,44 @@ def bare(snakefile: str) -> list[str]:
     return ["--snakefile", snakefile, "--workflow-profile", "none", "--cores", "1"]
 
 
-def call(figures: Figures, way: str, folder: Path, options: list[str]) -> float:
-    """Call Snakemake in ``folder``, note what it took, and return its seconds of processor time."""
+def call(figures: Figures, name: str, way: Way) -> float:
+    """Call Snakemake, note what it took, and return its seconds of processor time."""
+    code, folder, options = way
     command = [str(Path(sys.executable).with_name("snakemake")), "--directory", str(folder), *options]
     started = time.perf_counter()
     with tempfile.TemporaryFile() as printed:
-        process = subprocess.Popen(command, cwd=folder, stdout=printed, stderr=subprocess.STDOUT)
+        environment = os.environ | {"PYTHONPATH": str(code)}
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=printed, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(process.pid, 0)
         if status:
             printed.seek(0)
             sys.exit(f"error: {' '.join(command)} failed:\n{printed.read().decode()}")
     cpu = usage.ru_utime + usage.ru_stime
-    figures["wall_s"][way].append(time.perf_counter() - started)
-    figures["cpu_s"][way].append(cpu)
-    figures["peak_mb"][way].append(usage.ru_maxrss / 1024)
+    figures["wall_s"][name].append(time.perf_counter() - started)
+    figures["cpu_s"][name].append(cpu)
+    figures["peak_mb"][name].append(usage.ru_maxrss / 1024)
     return cpu
 
 
-def dry_runs(place: Path, counts: list[int], copies: dict[str, Path]) -> dict[str, tuple[Path, list[str]]]:
-    """Return way -> the folder and the options of a call of Snakemake."""
-    dry, ways = ["--dry-run", "--quiet", "all"], {}
+def dry_runs(place: Path, counts: list[int], copies: dict[str, Path]) -> dict[str, Way]:
+    """Return the ways to be compared for each number of tasks."""
+    dry = ["--dry-run", "--quiet", "all"]
+    ways: dict[str, Way] = {}
     for count in counts:
         folder = place / str(count)
         many_tasks(folder, count)
         for name, code in copies.items():
-            ways[f"{name}, N = {count}"] = (folder, [*workflow_of(code, "many.yaml"), *dry])
-        ways[f"bare, N = {count}"] = (folder, [*bare("bare.smk"), *dry])
-        ways["no rules"] = (folder, [*bare("empty.smk"), *dry])
+            ways[f"{name}, N = {count}"] = (code, folder, [*workflow_of(code, "many.yaml"), *dry])
+        ways[f"bare, N = {count}"] = (ROOT, folder, [*bare("bare.smk"), *dry])
+        ways["no rules"] = (ROOT, folder, [*bare("empty.smk"), *dry])
     return ways
 
 
-def measured(ways: dict[str, tuple[Path, list[str]]], rounds: int) -> Figures:
+def measured(ways: dict[str, Way], rounds: int) -> Figures:
     """Let all ways take turns."""
     figures: Figures = defaultdict(lambda: defaultdict(list))
     calls: dict[str, Callable[[], float]] = {
-        way: functools.partial(call, figures, way, folder, options) for way, (folder, options) in ways.items()
+        name: functools.partial(call, figures, name, way) for name, way in ways.items()
     }
     taking_turns(calls, rounds)
     return figures
@@ -204,7 +209,7 @@ def main() -> None:
         ways = dry_runs(Path(place), arguments.tasks, copies)
         for name, code in copies.items():
             if folder := finished[name]:
-                ways[f"{name}, nothing to do"] = (folder.resolve(), workflow_of(code, arguments.config))
+                ways[f"{name}, nothing to do"] = (code, folder.resolve(), workflow_of(code, arguments.config))
         result = summary(measured(ways, arguments.rounds), copies)
         if arguments.large:
             large = measured(dry_runs(Path(place), arguments.large, copies), arguments.large_rounds)

@@ -34,12 +34,9 @@ TOGETHER = {
 
 def answering(all_tasks):
     """The runs that answer all tasks, or some one by one, each where the split of which this is true follows."""
-    runs = {}
-    for run in EXPERIMENT.runs.values():
-        for split in run.evaluates:
-            if ((run.name, split) in TOGETHER) == all_tasks:
-                runs.setdefault(split, []).append(run.name)
-    return "|".join(f"(?:{one_of(names)})(?=/{split}[/.])" for split, names in runs.items()) or "(?!)"
+    places = [(run.name, split) for run in EXPERIMENT.runs.values() for split in run.evaluates]
+    wanted = [f"{run}/{split}" for run, split in places if ((run, split) in TOGETHER) == all_tasks]
+    return f"(?={one_of(wanted)}[/.])[^/]+"
 
 
 def scored(evaluations, folder="<results>"):

@@ -22,7 +22,7 @@ def imported_options(wildcards):
 
 def evaluation_of(evaluations):
     """A run where the split and the task of one of these evaluations follow in the path."""
-    return "|".join(rf"{re.escape(run)}(?=/{split}/{re.escape(task)}\.)" for run, split, task in evaluations) or "(?!)"
+    return f"(?={one_of(f'{run}/{split}/{task}.' for run, split, task in evaluations)})[^/]+"
 
 
 def imported_models(wildcards):

@@ -13,6 +13,7 @@ from visatb.config_loading import read_yaml
 from visatb.config_taskgalaxy_checks import checked_data_set, makes_data_alone
 from visatb.errors import VisatbError
 from visatb.locking import hold
+from visatb.name_patterns import one_of
 
 try:
     for file in workflow.overwrite_configfiles or workflow.configfiles:
@@ -29,10 +30,6 @@ os.environ |= {
     "PYTHONPATH": os.pathsep.join([workflow.basedir, *filter(None, [os.environ.get("PYTHONPATH")])]),
     "SCRIPTS": str(Path(workflow.basedir) / "workflow_scripts"),
 }
-
-
-def one_of(names):
-    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def options(**values):
