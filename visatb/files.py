@@ -10,11 +10,12 @@ import shutil
 import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -187,8 +188,49 @@ def write_parquet(path: str | Path, table: pa.Table) -> None:
 
 def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table:
     """Read a Parquet file, or some columns of it; a missing or damaged one raises `VisatbError`."""
-    try:
+    with _told_if_broken(path):
         return pq.read_table(path, columns=columns, page_checksum_verification=True)
+
+
+def parquet_length(path: str | Path) -> int:
+    """Return how many rows a Parquet file has; a missing or damaged one raises `VisatbError`."""
+    with _told_if_broken(path):
+        return pq.read_metadata(path).num_rows
+
+
+def parquet_batches(path: str | Path, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield columns of a Parquet file in batches of so many rows at most, one in memory at a time.
+
+    Raises:
+        VisatbError: as `read_parquet`, when the first batch is asked for or a later one.
+    """
+    with _told_if_broken(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        yield from file.iter_batches(rows, columns=columns)
+
+
+def taken_rows(batches: Iterable[pa.RecordBatch], rows: np.ndarray) -> pa.Table:
+    """Return rows of all batches, counted through, in the order asked for; each batch is looked at once.
+
+    Args:
+        batches: one after the other; at least one row of them is asked for.
+        rows: row numbers, shape [rows wanted].
+    """
+    order = np.argsort(rows, kind="stable")
+    wanted, parts, first = rows[order], [], 0
+    for batch in batches:
+        start, end = np.searchsorted(wanted, [first, first + len(batch)])
+        if start < end:
+            parts.append(batch.take(pa.array(wanted[start:end] - first)))
+        first += len(batch)
+    places = np.empty(len(rows), dtype=np.int64)
+    places[order] = np.arange(len(rows))
+    return pa.Table.from_batches(parts).combine_chunks().take(pa.array(places))
+
+
+@contextmanager
+def _told_if_broken(path: str | Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, pa.ArrowException) as error:
         raise VisatbError(
             f"{path}: cannot be read as a Parquet file ({error}); delete it, so far as it is there, to have it made "

@@ -11,9 +11,12 @@ import pyarrow as pa
 from visatb.command_line import named_value
 from visatb.data.mixtures import subset_rows
 from visatb.errors import VisatbError, friendly_exit
-from visatb.files import read_parquet, write_json, write_parquet, write_table
+from visatb.files import parquet_batches, parquet_length, taken_rows, write_json, write_parquet, write_table
 from visatb.progress import say
 from visatb.token_ledger import COUNTED_AT_MOST, Counts, token_ledger
+
+BATCH = 4096
+"""Records that are read at a time."""
 
 
 def arguments() -> argparse.Namespace:
@@ -56,7 +59,6 @@ def model_of(args: argparse.Namespace) -> tuple[Any, Any]:
 def main() -> None:
     """Records in, ledger and counts out. Where the model cannot be had yet, they are empty and say why."""
     args = arguments()
-    records = {(t, s): read_parquet(Path(args.records) / t / f"{s}.parquet") for t, s in args.split}
     try:
         config, processor = model_of(args)
     except VisatbError as error:
@@ -69,12 +71,16 @@ def main() -> None:
 
     counter = TokenCounter(processor, args.max_length)
     counts, answers = {}, {}
-    for (task, split), table in records.items():
-        rows = subset_rows(len(table), min(len(table), COUNTED_AT_MOST), args.seed, task)
-        if split == "train":
-            counts[task] = Counts(len(table), counter.count(table.take(rows).to_pylist()))
+    for task, split in args.split:
+        path, is_train = Path(args.records) / task / f"{split}.parquet", split == "train"
+        total = parquet_length(path)
+        rows = subset_rows(total, min(total, COUNTED_AT_MOST), args.seed, task)
+        # Only the records that are counted are kept in memory.
+        table = taken_rows(parquet_batches(path, ["image", "conversations"] if is_train else ["truths"], BATCH), rows)
+        if is_train:
+            counts[task] = Counts(total, counter.count(table.to_pylist()))
         else:
-            texts = table["truths"].take(pa.array(rows)).combine_chunks().flatten().to_pylist()
+            texts = table["truths"].combine_chunks().flatten().to_pylist()
             answers[f"{task}/{split}"] = float(counter.answer_tokens(texts).mean())
     size, blank = model_size(config, args.freeze), counter.blank_row()
     facts = {"parameters": size.parameters, "trained": size.trained, "blank_row": blank, "answer_tokens": answers}

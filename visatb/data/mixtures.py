@@ -1,7 +1,10 @@
 """Nested random subsets of a task's train split, and the mixtures that runs are trained on."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+import mmap
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from visatb.errors import VisatbError
-from visatb.files import atomic_path, read_parquet
+from visatb.files import atomic_path, parquet_batches, read_parquet, taken_rows
 
 MIXTURE_SCHEMA = pa.schema(
     [
@@ -25,14 +28,6 @@ BLOCK = 16_384
 
 _ARROW = b"ARROW1"
 _ROW = MIXTURE_SCHEMA.names[:3]
-_LARGE_ROW = pa.schema(
-    [
-        ("id", pa.large_string()),
-        ("image", pa.large_string()),
-        ("conversations", pa.large_list(pa.struct([("from", pa.large_string()), ("value", pa.large_string())]))),
-    ]
-)
-"""Arrow's plain texts end at 2 GB a column, which a million conversations can exceed."""
 
 
 def subset_size(samples: int, rate: float) -> int:
@@ -90,7 +85,7 @@ def build_mixture(
     blocks = [
         block
         for task, subset in subsets.items()
-        for block in _blocks(task, subset, records[task], rates, seed, ready_made or {})
+        for block in _blocks(task, subset, records[task].select(_ROW).to_batches(), rates, seed, ready_made or {})
     ]
     return pa.Table.from_batches(blocks, MIXTURE_SCHEMA)
 
@@ -103,15 +98,32 @@ def write_mixture(
     seed: int,
     ready_made: Mapping[tuple[str, str], np.ndarray] | None = None,
 ) -> None:
-    """Write the rows of `build_mixture` as an Arrow file, atomically, with one task's records in memory at a time.
+    """Write the rows of `build_mixture` as an Arrow file, atomically; what is in memory at a time are `BLOCK` rows.
 
     ``records``: the folder that holds ``<task>/train.parquet``.
     """
     with atomic_path(output) as temporary, pa.ipc.new_file(temporary, MIXTURE_SCHEMA) as writer:
         for task, subset in subsets.items():
-            table = read_parquet(Path(records) / task / "train.parquet", _ROW)
-            for block in _blocks(task, subset, table, rates, seed, ready_made or {}):
-                writer.write_batch(block)
+            with _unpacked(Path(records) / task / "train.parquet", temporary.parent) as batches:
+                for block in _blocks(task, subset, batches, rates, seed, ready_made or {}):
+                    writer.write_batch(block)
+
+
+@contextmanager
+def _unpacked(records: Path, folder: Path) -> Iterator[list[pa.RecordBatch]]:
+    """Give a Parquet file's rows as they lie on disk, unpacked, in a file without a name that goes with its process.
+
+    Rows are then read in any order without the others: only pages that are read are in memory.
+    """
+    with tempfile.TemporaryFile(dir=folder) as stream:
+        schema = pa.schema([MIXTURE_SCHEMA.field(name) for name in _ROW])
+        with pa.ipc.new_file(stream, schema) as writer:
+            for batch in parquet_batches(records, _ROW, BLOCK):
+                writer.write_batch(batch.cast(schema))
+        stream.flush()
+        mapped = pa.py_buffer(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+        reader = pa.ipc.open_file(mapped)
+        yield [reader.get_batch(number) for number in range(reader.num_record_batches)]
 
 
 def read_mixture(path: str | Path) -> pa.Table:
@@ -145,19 +157,19 @@ def subset_amounts(paths: Iterable[str | Path]) -> pd.DataFrame:
 def _blocks(
     task: str,
     subset: str,
-    table: pa.Table,
+    batches: Sequence[pa.RecordBatch],
     rates: Mapping[str, float],
     seed: int,
     ready_made: Mapping[tuple[str, str], np.ndarray],
 ) -> Iterator[pa.RecordBatch]:
-    sizes = {name: subset_size(len(table), rate) for name, rate in rates.items()}
+    samples = sum(map(len, batches))
+    sizes = {name: subset_size(samples, rate) for name, rate in rates.items()}
     given = {name: rows for (owner, name), rows in ready_made.items() if owner == task}
     sizes |= {name: len(rows) for name, rows in given.items()}
-    _check_sizes(task, subset, len(table), sizes, rates)
-    rows = nested_rows(subset, subset_rows(len(table), len(table), seed, task), sizes[subset], given)
-    whole = table.select(_ROW).cast(_LARGE_ROW).combine_chunks()
+    _check_sizes(task, subset, samples, sizes, rates)
+    rows = nested_rows(subset, subset_rows(samples, samples, seed, task), sizes[subset], given)
     for start in range(0, len(rows), BLOCK):
-        block = whole.take(rows[start : start + BLOCK])
+        block = taken_rows(batches, rows[start : start + BLOCK])
         block = block.append_column("task", pa.array([task] * len(block), pa.string()))
         block = block.append_column("subset", pa.array([subset] * len(block), pa.string()))
         yield from block.cast(MIXTURE_SCHEMA).combine_chunks().to_batches()
