@@ -1,16 +1,17 @@
 """How much memory and time a million samples and more take, from their annotations to a training's first batch.
 
 python benchmarks/scale.py --records 1200000 --images 2000 --output benchmarks/results/scale.json
+python benchmarks/scale.py --records 25000 50000 100000 --images 200 --output benchmarks/results/scale_memory.json
 
-One file of synthetic LLaVA records is written; check_data and build_mixture then run as the workflow runs them, and a
-process of its own opens the mixture as a training does and reads rows at random. A peak is the resident memory of the
-largest process of a stage.
+One file of synthetic LLaVA records is written; check_data, count_tokens and build_mixture then run as the workflow runs
+them, and a process of its own opens the mixture as a training does and reads rows at random; score runs on as many
+answers as there are records. A peak is the resident memory of the largest process of a stage, pages of a mapped file
+that happen to be in memory included.
 """
 
 import argparse
 import json
 import os
-import platform
 import random
 import resource
 import subprocess
@@ -20,7 +21,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
+from side_by_side import write_figures
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "workflow_scripts"
@@ -89,7 +93,11 @@ def stages(folder: Path, records: int, images: int, processes: int) -> dict[str,
     build = [str(SCRIPTS / "build_mixture.py"), "--records", str(folder / "records"), "--seed", "0"]
     build += ["--rate", "mini=0.03125", "large=1", "train=1", "--subset"]
     found: dict[str, Any] = {"annotations_mb": round(corpus.stat().st_size / 2**20)}
+    count = [str(SCRIPTS / "count_tokens.py"), "--records", str(folder / "records"), "--split", "big=train"]
+    count += ["--tiny", "llava", "--max-length", "2048", "--micro-batch-size", "8", "--seed", "0"]
+    count += [f"--{name}={folder / name}" for name in ("ledger", "counts", "sizes")]
     found["check_data"] = measured(check)
+    found["count_tokens"] = measured(count)
     found["build_mixture"] = measured([*build, "big=train", "--output", str(folder / "train.arrow")])
     found["build_mixture_mini"] = measured([*build, "big=mini", "--output", str(folder / "mini.arrow")])
     found["mixture_mb"] = round((folder / "train.arrow").stat().st_size / 2**20)
@@ -107,29 +115,41 @@ def stages(folder: Path, records: int, images: int, processes: int) -> dict[str,
         "added_mb_with_pages_read": round(float(line[3])),
         "peak_mb_with_torch": round(float(line[4])),
     }
+    write_answers(folder / "predictions" / "big.parquet", records)
+    score = [str(SCRIPTS / "score.py"), "--predictions", str(folder / "predictions"), "--metrics", "big=EM"]
+    found["score"] = measured([*score, "--output", str(folder / "scores")])
     return found
+
+
+def write_answers(path: Path, number: int) -> None:
+    """Write as many answers of a word, 10,000 at a time."""
+    path.parent.mkdir()
+    texts = pa.string()
+    fields = {"id": texts, "image": texts, "prediction": texts, "truths": pa.list_(texts), "finish_reason": texts}
+    with pq.ParquetWriter(path, pa.schema(fields.items())) as writer:
+        for start in range(0, number, 10_000):
+            names = [f"sample-{one:09d}" for one in range(start, min(number, start + 10_000))]
+            words = [WORDS[len(name) % len(WORDS)] for name in names]
+            columns = [names, names, words, [[word] for word in words], ["stop"] * len(names)]
+            writer.write_table(pa.table(columns, schema=writer.schema))
 
 
 def main() -> None:
     """Measure and print; write the figures if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--records", type=int, default=1_200_000)
+    parser.add_argument("--records", type=int, nargs="+", default=[1_200_000])
     parser.add_argument("--images", type=int, default=2000, help="images that the records share")
     parser.add_argument("--processes", type=int, default=2, help="that look at images")
     parser.add_argument("--output", help="JSON file for the figures")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        result = {
-            "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
-            "records": arguments.records,
-            "images": arguments.images,
-            "processes": arguments.processes,
-            **stages(Path(folder), arguments.records, arguments.images, arguments.processes),
-            "own_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        }
+    result: dict[str, Any] = {"images": arguments.images, "processes": arguments.processes, "records": {}}
+    for records in arguments.records:
+        with tempfile.TemporaryDirectory() as folder:
+            result["records"][records] = stages(Path(folder), records, arguments.images, arguments.processes)
+    result["own_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     print(json.dumps(result, indent=2))
     if arguments.output:
-        Path(arguments.output).write_text(json.dumps(result, indent=2) + "\n")
+        write_figures(arguments.output, result)
 
 
 if __name__ == "__main__":
