@@ -53,11 +53,14 @@ def test_lost_scores_are_made_again(copied: Path):
     assert not any(job.startswith(("predict", "train", "compute_weights")) for job in made)
 
 
-def test_another_version_of_a_metric_scores_its_tasks_again(finished: Path, code: Path):
+def test_another_version_of_a_metric_scores_its_tasks_again(
+    finished: Path, code: Path, monkeypatch: pytest.MonkeyPatch
+):
     metrics = code / "visatb" / "evaluation" / "metrics.py"
     text = metrics.read_text()
     assert 'Metric("EM", 1,' in text
     metrics.write_text(text.replace('Metric("EM", 1,', 'Metric("EM", 2,'))
+    monkeypatch.setenv("PYTHONPATH", str(code))  # before the library that is installed
     made = dry_run(finished, code=code)
     alone = {job for job in made if job.startswith("score_alone")}
     assert alone == {"score_alone single-vqa test vqa", "score_alone single-gqa test gqa"}
