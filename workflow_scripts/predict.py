@@ -39,7 +39,8 @@ def main() -> None:
     on_cpu = computes_on_cpu(args.gpus)
     if on_cpu:
         os.environ["OMP_NUM_THREADS"] = str(args.threads)
-    from visatb.evaluation.generate import Generation, Questions, predict
+    from visatb.evaluation.generate import Generation, predict
+    from visatb.evaluation.predictions import Questions
     from visatb.training.gpus import claim_gpus
     from visatb.training.processes import check_devices
 

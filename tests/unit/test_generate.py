@@ -11,12 +11,12 @@ import pytest
 import torch
 from training_examples import save_tiny, turns
 
+from visatb.chat import chat_messages, open_image
 from visatb.data.demo import DEMO_TASKS, demo_sample
 from visatb.data.records import RECORD_SCHEMA
 from visatb.errors import VisatbError
-from visatb.evaluation import generate
-from visatb.evaluation.generate import Generation, Questions, predict
-from visatb.training.collator import chat_messages, open_image
+from visatb.evaluation.generate import Generation, LoadedModel, _Predictor, predict
+from visatb.evaluation.predictions import Answer, Asked, Questions
 from visatb.training.models import FAMILIES, load_model, load_processor
 
 HERE = Generation(batch_size=4, shard_size=5, precision="float32", attention="eager", device="cpu")
@@ -122,21 +122,78 @@ def test_an_answer_that_ends_is_told_from_one_that_is_cut(llava: Path, tmp_path:
     assert stopped[0] | {"prediction": "", "new_tokens": 1, "finish_reason": "stop"} == stopped[0]
 
 
+LIMITS = {"vqa": 2, "caption": 9, "chart": 5}
+
+
+def answers_together(
+    model: Path, places: dict[str, Path], folder: Path, how: Generation = HERE
+) -> dict[str, list[Row]]:
+    outputs = {task: folder / "out" / f"{task}.parquet" for task in places}
+    questions = [Questions(task, path, LIMITS[task]) for task, path in places.items()]
+    predict("run", model, questions, outputs, how, folder / "shards")
+    return {task: pq.read_table(path).to_pylist() for task, path in outputs.items()}
+
+
+def test_tasks_of_different_limits_share_batches_and_answer_as_if_alone(model: Path, tmp_path: Path) -> None:
+    places = {task: tmp_path / "records" / task / "val.parquet" for task in LIMITS}
+    rows = {task: records(path, range(n, n + 3)) for n, (task, path) in enumerate(places.items())}
+    asked: list[list[int]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        original = _Predictor._answers
+        patch.setattr(
+            _Predictor,
+            "_answers",
+            lambda self, batch, inputs: (
+                asked.append([one.max_new_tokens for one in batch]) or original(self, batch, inputs)
+            ),
+        )
+        together = answers_together(model, places, tmp_path / "together")
+    # Three rests of three samples fill windows of six or more, whose batches are of four.
+    assert asked == [[2, 2, 2, 9], [9, 9], [5, 5, 5]]
+    alone = replace(HERE, batch_size=1)
+    for task, path in places.items():
+        assert together[task] == answers_together(model, {task: path}, tmp_path / task, alone)[task]
+        assert {row["new_tokens"] for row in together[task]} == {LIMITS[task]}
+    for task in LIMITS:
+        answer = together[task][0]
+        expected = greedy_by_hand(model, rows[task][0], LIMITS[task])
+        assert (answer["prediction"], answer["new_tokens"], answer["finish_reason"]) == expected
+
+
+def test_a_task_that_is_added_and_one_that_was_cut_short_answer_nothing_twice(
+    llava: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {task: tmp_path / "records" / task / "val.parquet" for task in LIMITS}
+    for path in places.values():
+        records(path, range(8))
+    whole = answers_together(llava, places, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        first = counting(patch, fail_after=2)
+        with pytest.raises(KeyboardInterrupt):
+            answers_together(llava, {task: places[task] for task in ("vqa", "caption")}, tmp_path)
+    with monkeypatch.context() as patch:
+        second = counting(patch)
+        assert answers_together(llava, places, tmp_path) == whole
+    # One shard of five of each of both tasks was saved; the window of their rests was not.
+    assert len(first) == 10
+    assert len(second) == 24 - 10
+
+
 def counting(monkeypatch: pytest.MonkeyPatch, fail_after: int | None = None) -> list[str]:
-    """Keep the ids of the samples that the model answers; fail when ``fail_after`` shards were answered."""
+    """Keep the ids of the samples that the model answers; fail when it was asked ``fail_after`` times."""
     answered: list[str] = []
-    original: Callable[..., pa.Table] = generate._Predictor.answer
-    shards = 0
+    original = LoadedModel.answer
+    times = 0
 
-    def answer(self: Any, rows: Sequence[Row], new_tokens: int) -> pa.Table:
-        nonlocal shards
-        if shards == fail_after:
+    def answer(self: LoadedModel, asked: Sequence[Asked], at: Callable[[int], None]) -> list[Answer]:
+        nonlocal times
+        if times == fail_after:
             raise KeyboardInterrupt
-        shards += 1
-        answered.extend(row["id"] for row in rows)
-        return original(self, rows, new_tokens)
+        times += 1
+        answered.extend(one.id for one in asked)
+        return original(self, asked, at)
 
-    monkeypatch.setattr(generate._Predictor, "answer", answer)
+    monkeypatch.setattr(LoadedModel, "answer", answer)
     return answered
 
 

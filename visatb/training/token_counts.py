@@ -14,8 +14,9 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, PretrainedConfig, ProcessorMixin
 from transformers.utils.chat_template_utils import render_jinja_template
 
+from visatb.chat import chat_messages
 from visatb.token_ledger import PARTS
-from visatb.training.collator import BLANK_SIDE, chat_messages
+from visatb.training.collator import BLANK_SIDE
 from visatb.training.models import freeze
 
 OPEN, CLOSE = "\ue000", "\ue001"
