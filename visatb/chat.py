@@ -37,10 +37,11 @@ def _opaque(image: Image.Image) -> Image.Image:
     return plain
 
 
-def chat_messages(conversations: Sequence[dict[str, str]], image: Image.Image | None) -> list[dict[str, Any]]:
+def chat_messages(conversations: Sequence[dict[str, str]], image: Image.Image | str | None) -> list[dict[str, Any]]:
     """Return LLaVA-format turns as chat-template messages.
 
-    The image comes before the text of the human turn that says ``<image>``, or of the first one if none does.
+    The image, or the path that stands for it, comes before the text of the human turn that says ``<image>``, or of the
+    first one if none does.
     """
     human = [number for number, turn in enumerate(conversations) if turn["from"] == "human"]
     marked = [number for number in human if IMAGE_MARK in conversations[number]["value"]]

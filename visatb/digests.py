@@ -30,3 +30,8 @@ def folder_digest(folder: str | Path) -> str:
         raise VisatbError(f"{folder}: expected a model folder, found nothing")
     parts = [(str(path.relative_to(folder)), file_digest(path)) for path in files]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def model_digest(model: str | Path) -> str:
+    """Return what stands for a model: a digest of its folder, or its name and revision on the hub."""
+    return folder_digest(model) if Path(model).is_dir() else str(model)

@@ -12,7 +12,7 @@ from transformers import BatchFeature, GenerationConfig, PreTrainedModel, Proces
 from transformers.generation import StoppingCriteriaList
 
 from visatb.chat import chat_messages, open_image
-from visatb.digests import folder_digest
+from visatb.digests import model_digest
 from visatb.evaluation.predictions import Answer, Asked, Questions, answer_all
 from visatb.training.models import load_model, load_processor
 
@@ -47,11 +47,6 @@ def predict(
     """Have a model that is loaded here answer the questions of every task (`answer_all`)."""
     answering = LoadedModel(model_folder, generation)
     answer_all(run, questions, outputs, answering, generation.shard_size, shard_folder)
-
-
-def model_digest(folder: str | Path) -> str:
-    """Return what stands for a model: a digest of its folder, or its name and revision on the hub."""
-    return folder_digest(folder) if Path(folder).is_dir() else str(folder)
 
 
 class LoadedModel:

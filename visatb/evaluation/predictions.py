@@ -180,8 +180,8 @@ def _answer_missing(run: str, shards: Sequence[_Shard], answering: Answering, sh
     progress = Progress(run, "answers", total, done)
     # The rests of tasks come last, to be answered together.
     for window in _windows(sorted(missing, key=lambda shard: len(shard.records) < shard_size), answering.at_a_time):
-        before = done
-        answers = iter(answering.answer([one for shard in window for one in shard.asked()], _told(progress, before)))
+        asked = [one for shard in window for one in shard.asked()]
+        answers = iter(answering.answer(asked, _within(progress, done, done + len(asked))))
         for shard in window:
             shard.write([next(answers) for _ in range(len(shard.records))])
             done += len(shard.records)
@@ -189,8 +189,9 @@ def _answer_missing(run: str, shards: Sequence[_Shard], answering: Answering, sh
         progress.at(done)
 
 
-def _told(progress: Progress, before: int) -> Callable[[int], None]:
-    return lambda answered: progress.at(before + answered)
+def _within(progress: Progress, before: int, after: int) -> Callable[[int], None]:
+    """Return what tells of answers until the window ends, when they are saved."""
+    return lambda answered: progress.at(before + answered) if before + answered < after else None
 
 
 def _windows(shards: Iterable[_Shard], least: int) -> Iterator[list[_Shard]]:
