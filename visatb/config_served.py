@@ -32,7 +32,7 @@ class ServedConfig(Section):
         description="sent with each request beside temperature 0 and max_tokens; the default keeps vLLM and SGLang "
         "from a penalty that the checkpoint names, `{}` is for servers that do not know it",
     )
-    concurrency: PositiveInt = Field(64, description="requests at a time")
+    concurrency: PositiveInt = Field(64, description="requests of one job at a time")
     timeout: PositiveFloat = Field(600.0, description="seconds that one attempt may take")
     retries: IntFromZero = Field(
         8, description="further attempts after one that failed in passing (no connection, status 429, 5xx)"

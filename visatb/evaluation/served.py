@@ -106,23 +106,24 @@ class ServedModel:
         self._unsaved.clear()
 
     def _check_served(self) -> None:
-        """Ask once which models there are, and refuse one of another content where that can be seen from here."""
-        if self._is_checked:
+        """Ask once which models there are, and refuse one of another content where that can be seen from here.
+
+        A server that is asked for this model's own folder, as ``transformers serve`` can be, need not list it.
+        """
+        if self._is_checked or self._is_this_model(self._endpoint.model):
             return
         served = served_models(self._endpoint)
         name, here = self._endpoint.model, f"the server at {self._endpoint.url}"
-        source = served.get(name, name)
-        is_same = self._is_this_model(source)
-        if name not in served and not is_same:
+        if name not in served:
             raise VisatbError(
                 f"{here} does not serve '{name}', the model of the run '{self._run}'; it serves "
                 f"{', '.join(sorted(served)) or 'none'}. Serve {self._model_folder} under this name, or correct "
                 "evaluation.endpoint, and give the same command again"
             )
-        if is_same is False:
+        if self._is_this_model(served[name]) is False:
             raise VisatbError(
-                f"{here} serves as '{name}' the model in {source}, expected that of the run '{self._run}', of another "
-                f"content: {self._model_folder}. Serve that one, and give the same command again"
+                f"{here} serves as '{name}' the model in {served[name]}, expected that of the run '{self._run}', of "
+                f"another content: {self._model_folder}. Serve that one, and give the same command again"
             )
         self._is_checked = True
 
