@@ -24,10 +24,29 @@ def open_image(image: Image.Image | str | Path) -> Image.Image:
         with Image.open(image) as opened:
             return _opaque(opened)
     except Exception as error:  # Pillow's decoders raise what they like
-        raise VisatbError(
-            f"{image}: cannot be opened as an image ({error}); put it back, or take its record out of the data, "
-            "and give the same command again"
-        ) from error
+        raise _not_opened(image, error) from error
+
+
+def height_and_width(image: str | Path | None) -> tuple[int, int] | None:
+    """Return an image's size in pixels, read from the head of its file; None without an image.
+
+    Raises:
+        VisatbError: naming a file that is missing or no image.
+    """
+    if image is None:
+        return None
+    try:
+        with Image.open(image) as opened:
+            return opened.height, opened.width
+    except Exception as error:  # Pillow's decoders raise what they like
+        raise _not_opened(image, error) from error
+
+
+def _not_opened(image: str | Path, error: Exception) -> VisatbError:
+    return VisatbError(
+        f"{image}: cannot be opened as an image ({error}); put it back, or take its record out of the data, "
+        "and give the same command again"
+    )
 
 
 def _opaque(image: Image.Image) -> Image.Image:

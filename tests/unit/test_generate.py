@@ -1,6 +1,7 @@
 """Answers: the same batched, alone or by hand; kept over a kill; never those of another model, task or split."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 from training_examples import save_tiny, turns
 
 from visatb.chat import chat_messages, open_image
@@ -125,6 +127,20 @@ def test_an_answer_that_ends_is_told_from_one_that_is_cut(llava: Path, tmp_path:
 LIMITS = {"vqa": 2, "caption": 9, "chart": 5}
 
 
+@contextmanager
+def seeing_batches(see: Callable[[Sequence[Asked], Any], None]) -> Iterator[None]:
+    """Show each batch, and what the model reads of it, before it is answered."""
+    original = _Predictor._answers
+
+    def answers_of(self: _Predictor, batch: Sequence[Asked], inputs: Any) -> list[Answer]:
+        see(batch, inputs)
+        return original(self, batch, inputs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Predictor, "_answers", answers_of)
+        yield
+
+
 def answers_together(
     model: Path, places: dict[str, Path], folder: Path, how: Generation = HERE
 ) -> dict[str, list[Row]]:
@@ -138,15 +154,7 @@ def test_tasks_of_different_limits_share_batches_and_answer_as_if_alone(model: P
     places = {task: tmp_path / "records" / task / "val.parquet" for task in LIMITS}
     rows = {task: records(path, range(n, n + 3)) for n, (task, path) in enumerate(places.items())}
     asked: list[list[int]] = []
-    with pytest.MonkeyPatch.context() as patch:
-        original = _Predictor._answers
-        patch.setattr(
-            _Predictor,
-            "_answers",
-            lambda self, batch, inputs: (
-                asked.append([one.max_new_tokens for one in batch]) or original(self, batch, inputs)
-            ),
-        )
+    with seeing_batches(lambda batch, _: asked.append([one.max_new_tokens for one in batch])):
         together = answers_together(model, places, tmp_path / "together")
     # Three rests of three samples fill windows of six or more, whose batches are of four.
     assert asked == [[2, 2, 2, 9], [9, 9], [5, 5, 5]]
@@ -158,6 +166,20 @@ def test_tasks_of_different_limits_share_batches_and_answer_as_if_alone(model: P
         answer = together[task][0]
         expected = greedy_by_hand(model, rows[task][0], LIMITS[task])
         assert (answer["prediction"], answer["new_tokens"], answer["finish_reason"]) == expected
+
+
+def test_pictures_of_like_size_share_a_batch_where_size_makes_length(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "val.parquet"
+    rows = records(path, [0, 1, 2, 4, 5, 6])
+    for number, row in enumerate(rows):
+        with Image.open(row["image"]) as image:
+            image.resize((60 + 120 * (number % 2), 60)).save(row["image"])
+    padded: list[int] = []
+    with seeing_batches(lambda _, inputs: padded.append(int((inputs["attention_mask"] == 0).sum(1).max()))):
+        found = answers(model, path, tmp_path, replace(HERE, batch_size=3, shard_size=6))
+    longest = max(len(load_processor(model).tokenizer(row["conversations"][0]["value"])["input_ids"]) for row in rows)
+    assert max(padded) < longest
+    assert found == answers(model, path, tmp_path / "alone", replace(HERE, batch_size=1, shard_size=6))
 
 
 def test_a_task_that_is_added_and_one_that_was_cut_short_answer_nothing_twice(
@@ -272,12 +294,12 @@ def test_splits_and_tasks_of_a_run_keep_their_own_answers(
     assert len(answered) == 2 * (3 + 5)
 
 
-def test_an_image_that_cannot_be_opened_is_named(llava: Path, tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_opened_is_named(model: Path, tmp_path: Path) -> None:
     rows = records(tmp_path / "val.parquet", range(3))
     content = Path(rows[1]["image"]).read_bytes()
     Path(rows[1]["image"]).write_bytes(content[: len(content) // 2])
     with pytest.raises(VisatbError, match=r"val-1\.png: cannot be opened as an image"):
-        answers(llava, tmp_path / "val.parquet", tmp_path)
+        answers(model, tmp_path / "val.parquet", tmp_path)
     Path(rows[1]["image"]).unlink()
     with pytest.raises(VisatbError, match=r"val-1\.png: cannot be opened as an image .*No such file"):
-        answers(llava, tmp_path / "val.parquet", tmp_path)
+        answers(model, tmp_path / "val.parquet", tmp_path)

@@ -11,10 +11,13 @@ import torch
 from transformers import BatchFeature, GenerationConfig, PreTrainedModel, ProcessorMixin, StoppingCriteria
 from transformers.generation import StoppingCriteriaList
 
-from visatb.chat import chat_messages, open_image
+from visatb.chat import chat_messages, height_and_width, open_image
 from visatb.digests import model_digest
 from visatb.evaluation.predictions import Answer, Asked, Questions, answer_all
 from visatb.training.models import load_model, load_processor
+
+CHARACTERS = 4
+"""Of a token of text, about."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ class LoadedModel:
 
     def answer(self, asked: Sequence[Asked], at: Callable[[int], None]) -> list[Answer]:
         """Return the answers; samples of like limit and length share a batch, whatever their tasks."""
-        order = sorted(range(len(asked)), key=lambda place: (asked[place].max_new_tokens, _length(asked[place]), place))
+        lengths = [(one.max_new_tokens, self._predictor.about_tokens(one)) for one in asked]
+        order = sorted(range(len(asked)), key=lambda place: (lengths[place], place))
         size, answers = self._generation.batch_size, dict[int, Answer]()
         batches = [order[start : start + size] for start in range(0, len(order), size)]
         generated = self._predictor.generate([[asked[place] for place in batch] for batch in batches])
@@ -82,10 +86,6 @@ class LoadedModel:
     @cached_property
     def _predictor(self) -> "_Predictor":
         return _Predictor(self._folder, self._generation)
-
-
-def _length(asked: Asked) -> int:
-    return sum(len(turn["value"]) for turn in asked.turns)
 
 
 class _OwnLimits(StoppingCriteria):
@@ -110,6 +110,13 @@ class _Predictor:
         self._ends: list[int] = [ends] if isinstance(ends, int) else list(ends)
         # Whatever else the model brings along, such as a penalty for repetition, would bend the greedy answers.
         self._model.generation_config = GenerationConfig(eos_token_id=self._ends, pad_token_id=tokenizer.pad_token_id)
+
+    def about_tokens(self, asked: Asked) -> float:
+        """Return how long a sample is, the better to find others as long: of a picture its size alone is looked at."""
+        text = sum(len(turn["value"]) for turn in asked.turns) / CHARACTERS
+        processor = self._processor.image_processor
+        size = height_and_width(asked.image) if hasattr(processor, "get_number_of_image_patches") else None
+        return text + (processor.get_number_of_image_patches(*size) / processor.merge_size**2 if size else 0)
 
     def generate(self, batches: Sequence[Sequence[Asked]]) -> Iterator[list[Answer]]:
         """Yield the answers to each batch; while one is answered, the next one's images are read and resized."""
