@@ -3,10 +3,9 @@
 ANSWERED_BY_SERVER = EXPERIMENT.config.evaluation.endpoint is not None
 # No parameters of the rule: answers do not depend on the address, and another one should re-run nothing.
 os.environ |= {
-    "ANSWERING_PYTHON": "python" if ANSWERED_BY_SERVER else os.environ["MODEL_PYTHON"],
+    "ANSWERING_PYTHON": "python" if ANSWERED_BY_SERVER else EXPERIMENT.config.python or "python",
     "ANSWERING_CONNECTION": answering_connection(),
 }
-
 
 
 rule predict:
