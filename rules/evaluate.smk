@@ -1,5 +1,12 @@
 # Answers of every run, all tasks in one job with the model loaded once; then scores, all tasks in one small job.
 
+ANSWERED_BY_SERVER = EXPERIMENT.config.evaluation.endpoint is not None
+# No parameters of the rule: answers do not depend on the address, and another one should re-run nothing.
+os.environ |= {
+    "ANSWERING_PYTHON": "python" if ANSWERED_BY_SERVER else EXPERIMENT.config.python or "python",
+    "ANSWERING_CONNECTION": answering_connection(),
+}
+
 
 rule predict:
     input:
@@ -16,15 +23,15 @@ rule predict:
         run=answering(all_tasks=True),
     priority: 35
     conda:
-        "../envs/train.yaml"
-    threads: cpus(prediction_resources)
+        "../envs/evaluate.yaml" if ANSWERED_BY_SERVER else "../envs/train.yaml"
+    threads: cpus(answering_resources)
     resources:
-        cpus_per_task=cpus(prediction_resources),
-        mem_mb=growing("mem_mb", prediction_resources),
-        runtime=growing("runtime", prediction_resources),
-        nodes=placed("nodes", prediction_resources),
-        gpu=placed("gpu", prediction_resources),
-        gpu_model=placed("gpu_model", prediction_resources),
+        cpus_per_task=cpus(answering_resources),
+        mem_mb=growing("mem_mb", answering_resources),
+        runtime=growing("runtime", answering_resources),
+        nodes=placed("nodes", answering_resources),
+        gpu=placed("gpu", answering_resources),
+        gpu_model=placed("gpu_model", answering_resources),
     params:
         options=prediction_options,
         records=EXPERIMENT.folder / "records",
@@ -33,8 +40,8 @@ rule predict:
         folder=lambda w: EXPERIMENT.folder / "runs" / w.run,
         sizes=lambda w, input: f"--sizes {shlex.quote(input.sizes)}" if input.get("sizes") else "",
     shell:
-        "VISATB_PROGRESS_FD=3 $MODEL_PYTHON $SCRIPTS/predict.py {params.options} {params.sizes} --threads {threads}"
-        " --model {params.model:q} --records {params.records:q} --output {params.output:q}"
+        "VISATB_PROGRESS_FD=3 $ANSWERING_PYTHON $SCRIPTS/predict.py {params.options} {params.sizes} $ANSWERING_CONNECTION"
+        " --threads {threads} --model {params.model:q} --records {params.records:q} --output {params.output:q}"
         " --shards {params.folder:q}/answers 3>&2 > {log:q} 2>&1"
 
 

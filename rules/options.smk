@@ -144,19 +144,40 @@ def on_every_node(wanted):
 
 
 def prediction_options(wildcards):
-    settings, wanted = EXPERIMENT.config.evaluation, prediction_resources(wildcards)
+    settings = EXPERIMENT.config.evaluation
     tasks = tasks_to_answer(wildcards)
     return options(
         run=wildcards.run,
         split=wildcards.split,
         max_new_tokens=[f"{task}={EXPERIMENT.tasks[task].max_new_tokens}" for task in tasks],
-        batch_size=settings.batch_size,
         shard_size=settings.shard_size,
-        precision=EXPERIMENT.config.training.precision,
-        attention=model_of(wildcards).attention,
-        gpus=wanted.gpus,
+        **(served_options(wildcards.run) if settings.endpoint else loaded_options(wildcards)),
         order_seed=EXPERIMENT.config.seed if settings.precision and wildcards.split == "val" else None,
     )
+
+
+def loaded_options(wildcards):
+    return dict(
+        batch_size=EXPERIMENT.config.evaluation.batch_size,
+        precision=EXPERIMENT.config.training.precision,
+        attention=model_of(wildcards).attention,
+        gpus=answering_resources(wildcards).gpus,
+    )
+
+
+def served_options(run):
+    endpoint = EXPERIMENT.config.evaluation.endpoint
+    return dict(
+        served_model=endpoint.model.replace("{run}", run),
+        parameter=pairs({name: json.dumps(value) for name, value in endpoint.parameters.items()}),
+    )
+
+
+def answering_connection():
+    """Words without quotes: the shell takes them from a variable, where it would not take quotes away."""
+    endpoint = EXPERIMENT.config.evaluation.endpoint
+    names = ("url", "key_variable", "concurrency", "timeout", "retries")
+    return " ".join(f"--{name.replace('_', '-')} {getattr(endpoint, name)}" for name in names) if endpoint else ""
 
 
 def pilot_options(wildcards):

@@ -22,6 +22,13 @@ def prediction_resources(wildcards):
     return limits().predict
 
 
+def answering_resources(wildcards):
+    """What answering takes: next to nothing where a server does it."""
+    served = EXPERIMENT.config.evaluation.endpoint is not None
+    wanted = limits().predict
+    return wanted.model_copy(update={"gpus": 0, "cpus": 1, "mem_mb": min(4000, wanted.mem_mb)}) if served else wanted
+
+
 def cpus(of):
     return lambda wildcards: of(wildcards).cpus
 

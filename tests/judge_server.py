@@ -46,9 +46,13 @@ def refusal(status: int, message: str = "no", code: str | None = None, **headers
 
 @dataclass
 class JudgeServer:
-    """``behave`` is told a request's body and the how manieth time it was asked, from 1, and says what to answer."""
+    """``behave`` is told a request's body and the how manieth time it was asked, from 1, and says what to answer.
+
+    ``models`` are those that it lists, by name, with the folder that each comes from.
+    """
 
     behave: Callable[[dict[str, Any], int], Answer]
+    models: dict[str, str | None] = field(default_factory=dict)
     url: str = ""
     asked: list[tuple[float, str, dict[str, Any]]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -69,6 +73,10 @@ def question_of(body: dict[str, Any]) -> str:
 class _Handler(BaseHTTPRequestHandler):
     judge: JudgeServer
     protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        models = [{"id": name, "object": "model", "root": root} for name, root in self.judge.models.items()]
+        self._send(Answer({"object": "list", "data": models}) if self.path == "/v1/models" else refusal(404))
 
     def do_POST(self) -> None:
         judge = self.judge
@@ -103,9 +111,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def judge_server(behave: Callable[[dict[str, Any], int], Answer]) -> Iterator[JudgeServer]:
+def judge_server(
+    behave: Callable[[dict[str, Any], int], Answer], models: dict[str, str | None] | None = None
+) -> Iterator[JudgeServer]:
     """Run a server in this process until the block ends."""
-    judge = JudgeServer(behave)
+    judge = JudgeServer(behave, models or {})
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"judge": judge}))
     server.daemon_threads = True
     judge.url = f"http://127.0.0.1:{server.server_port}/v1"

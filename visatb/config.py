@@ -9,6 +9,7 @@ from visatb.config_endpoint import JudgeConfig
 from visatb.config_l2t import L2TConfig
 from visatb.config_resources import ResourcesConfig
 from visatb.config_reuse import AddingConfig, GroupingConfig, ImportsConfig
+from visatb.config_served import ServedConfig
 from visatb.config_sources import SPLITS, SourceConfig, SplitFiles, each_split
 from visatb.config_taskgalaxy import TaskGalaxyConfig
 from visatb.config_throughput import Throughput, ThroughputConfig
@@ -130,6 +131,9 @@ class EvaluationConfig(Section):
     )
     pilot: PositiveInt = Field(
         1024, description="`val` samples of each task that are answered first, to plan for `precision`"
+    )
+    endpoint: ServedConfig | None = Field(
+        None, description="a server that answers, instead of models loaded by the jobs; see docs/cluster.md"
     )
     judge: JudgeConfig | None = Field(None, description="who grades the answers of tasks with the metric `judge`")
     visual_contribution: bool = Field(

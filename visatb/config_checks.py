@@ -23,6 +23,7 @@ from visatb.config_model_checks import checked_model
 from visatb.config_resources import JobResources
 from visatb.config_reuse_checks import proxy_mistakes, reuse_mistakes, with_groups_from_file
 from visatb.config_secrets import secret_mistakes
+from visatb.config_served import served_mistakes
 from visatb.config_taskgalaxy_checks import taskgalaxy_mistakes
 from visatb.config_words import Mistake, place
 from visatb.config_zero_shot_checks import zero_shot_mistakes
@@ -76,6 +77,7 @@ def _cross_mistakes(config: Config) -> list[str]:
         _sampling,
         _metrics,
         _judge,
+        _served,
         method_mistakes,
         zero_shot_mistakes,
         l2t_mistakes,
@@ -169,6 +171,11 @@ def _metrics(config: Config) -> Iterator[str]:
                 yield f"tasks.{task}.metrics: there is no metric '{metric}'{known}"
         if len(set(settings.metrics)) < len(settings.metrics):
             yield f"tasks.{task}.metrics: a metric is named twice"
+
+
+def _served(config: Config) -> Iterator[str]:
+    if config.evaluation.endpoint:
+        yield from served_mistakes(config.evaluation.endpoint)
 
 
 def _judge(config: Config) -> Iterator[str]:

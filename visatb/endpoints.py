@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -46,6 +46,30 @@ class Question:
     digest: str | None = None
     apart: str = ""
 
+    def described(self) -> dict[str, Any]:
+        """Return all of the question that a reply depends on, the picture as its digest: JSON values."""
+        image = (self.digest or digest_of(self.image)) if self.image else None
+        more = {"side": self.side if self.image else None, "apart": self.apart or None}
+        return {
+            "system": self.system,
+            "user": self.user,
+            "image": image,
+            **{name: value for name, value in more.items() if value is not None},
+        }
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return the messages to send."""
+        content: Any = self.user
+        if self.image:
+            url = as_data_url(self.image, self.side, self.digest)
+            content = [{"type": "text", "text": self.user}, {"type": "image_url", "image_url": {"url": url}}]
+        system = [{"role": "system", "content": self.system}] if self.system else []
+        return [*system, {"role": "user", "content": content}]
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what is sent beside the endpoint's own parameters, or in their place."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -85,6 +109,11 @@ class Replies:
         paid = {} if cost is None else {"cost": cost}
         write_json(self._path(key), {"request": self._request(question), "reply": asdict(reply), **paid})
 
+    def forget(self, keys: Iterable[str]) -> None:
+        """Remove kept replies."""
+        for key in keys:
+            self._path(key).unlink(missing_ok=True)
+
     def cost(self, question: Question, reply: Reply) -> float | None:
         """Return what a reply has cost, or None without prices; one that tells no tokens counts as the dearest one."""
         prices = self._endpoint.prices
@@ -98,11 +127,8 @@ class Replies:
         return self._folder / key[:2] / f"{key}.json"
 
     def _request(self, question: Question) -> dict[str, Any]:
-        image = (question.digest or digest_of(question.image)) if question.image else None
-        request: dict[str, Any] = {"model": self._endpoint.model, "parameters": dict(self._endpoint.parameters)}
-        request |= {"system": question.system, "user": question.user, "image": image}
-        more = {"side": question.side if question.image else None, "apart": question.apart or None}
-        return request | {name: value for name, value in more.items() if value is not None}
+        parameters = {**self._endpoint.parameters, **question.parameters()}
+        return {"model": self._endpoint.model, "parameters": parameters, **question.described()}
 
 
 def ask_all(
@@ -147,6 +173,19 @@ def ask_each(
     return keys, [replies[key] for key in keys], len(missing)
 
 
+def served_models(endpoint: Endpoint) -> dict[str, str]:
+    """Return the models that an endpoint lists, by name, with the folder that each comes from where it says so.
+
+    Raises:
+        VisatbError: it does not answer.
+    """
+    with openai.OpenAI(**_connection(endpoint)) as client:
+        try:
+            return {one.id: str(getattr(one, "root", None) or "") for one in client.models.list()}
+        except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
+            raise VisatbError(words_of(error, endpoint)) from None
+
+
 @dataclass
 class _Asking:
     """Requests under way, and what came of those before."""
@@ -165,7 +204,7 @@ class _Asking:
         async with AsyncExitStack() as stack:
             workers = []
             for name, endpoint in endpoints.items():
-                client = await stack.enter_async_context(_client(endpoint))
+                client = await stack.enter_async_context(openai.AsyncOpenAI(**_connection(endpoint)))
                 number = min(endpoint.concurrency, len(waiting[name]))
                 workers += [self._work(client, endpoint, waiting[name]) for _ in range(number)]
             await asyncio.gather(*workers)
@@ -202,22 +241,24 @@ class _Asking:
                 await self.budget.settle(reserved, cost)
 
 
-def _client(endpoint: Endpoint) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(
-        base_url=endpoint.url,
-        api_key=os.environ.get(endpoint.key_variable) or "none",
-        timeout=endpoint.timeout,
-        max_retries=endpoint.retries,
-    )
+def _connection(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "base_url": endpoint.url,
+        "api_key": os.environ.get(endpoint.key_variable) or "none",
+        "timeout": endpoint.timeout,
+        "max_retries": endpoint.retries,
+    }
 
 
 async def _reply(client: openai.AsyncOpenAI, endpoint: Endpoint, question: Question) -> Reply:
-    messages = await asyncio.to_thread(_messages, question)
+    messages: Any = await asyncio.to_thread(question.messages)
     # The client's own time-out is one of silence; this one also ends a reply that trickles in without end.
     async with asyncio.timeout((endpoint.timeout + LONGEST_PAUSE) * (endpoint.retries + 1)):
         try:
             completion: Any = await client.chat.completions.create(
-                model=endpoint.model, messages=messages, extra_body=dict(endpoint.parameters)
+                model=endpoint.model,
+                messages=messages,
+                extra_body={**endpoint.parameters, **question.parameters()},
             )
         except openai.BadRequestError as error:
             if error.code in REFUSED_CONTENT:
@@ -240,12 +281,3 @@ async def _reply(client: openai.AsyncOpenAI, endpoint: Endpoint, question: Quest
 def _count(usage: Any, name: str) -> int | None:
     count = getattr(usage, name, None)
     return count if isinstance(count, int) else None
-
-
-def _messages(question: Question) -> Any:
-    content: Any = question.user
-    if question.image:
-        url = as_data_url(question.image, question.side, question.digest)
-        content = [{"type": "text", "text": question.user}, {"type": "image_url", "image_url": {"url": url}}]
-    system = [{"role": "system", "content": question.system}] if question.system else []
-    return [*system, {"role": "user", "content": content}]

@@ -2,7 +2,6 @@
 
 import errno
 import glob
-import hashlib
 import json
 import os
 import re
@@ -155,12 +154,6 @@ def read_json(path: str | Path) -> Any:
         raise VisatbError(f"{path}: no such file") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise VisatbError(f"{path}: not valid JSON ({error})") from error
-
-
-def file_digest(path: str | Path) -> str:
-    """Return the SHA-256 of a file's content."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_table(path: str | Path, table: pd.DataFrame) -> None:

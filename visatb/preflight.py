@@ -18,7 +18,8 @@ from visatb.zero_shot.plan import benchmarks, methods
 def check_machine(experiment: Experiment) -> None:
     """Raise one `VisatbError` with all that the trainings and scores still to be made will miss here, or return."""
     unscored = _unscored(experiment)
-    evaluation = [*_java(experiment, unscored), *_key(experiment, unscored), *_zero_shot(experiment)]
+    keys = [*_key(experiment, unscored), *_servers_key(experiment, unscored)]
+    evaluation = [*_java(experiment, unscored), *keys, *_zero_shot(experiment)]
     training = list(_wandb(experiment))
     missing = {"evaluation": evaluation, "training": training}
     told = [
@@ -56,6 +57,18 @@ def _key(experiment: Experiment, unscored: set[str]) -> Iterator[str]:
         yield (
             f"tasks {', '.join(tasks)}: the judge at {judge.endpoint} needs a key, and the environment variable "
             f"{judge.key_variable} is not set; set it, or name another one in evaluation.judge.key_variable"
+        )
+
+
+def _servers_key(experiment: Experiment, unscored: set[str]) -> Iterator[str]:
+    """A server's key is needed where the config names its variable."""
+    endpoint = experiment.config.evaluation.endpoint
+    if endpoint is None or not unscored or "key_variable" not in endpoint.model_fields_set:
+        return
+    if not os.environ.get(endpoint.key_variable):
+        yield (
+            f"evaluation.endpoint: the environment variable {endpoint.key_variable}, which is to hold the key, is not "
+            "set; set it, or take key_variable away if the server needs none"
         )
 
 

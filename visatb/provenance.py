@@ -15,7 +15,8 @@ from typing import Any
 import pandas as pd
 
 from visatb import __version__
-from visatb.files import file_digest, read_json
+from visatb.digests import file_digest
+from visatb.files import read_json
 
 SECONDS = 20
 """A program that is asked for a version has as long to answer."""

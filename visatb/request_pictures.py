@@ -6,11 +6,13 @@ import mimetypes
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
+from PIL import ExifTags, Image
 
+from visatb.chat import open_image
 from visatb.errors import VisatbError
 
 QUALITY = 90
+PLAIN_FORMATS = ("JPEG", "PNG")
 
 
 def digest_of(path: str) -> str:
@@ -36,6 +38,30 @@ def as_data_url(path: str, side: int | None = None, digest: str | None = None) -
     if side is not None:
         kind, content = "image/jpeg", jpeg(path, content, side)
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def as_seen_url(path: str, digest: str | None = None) -> str:
+    """Return a picture as a ``data:`` address whose pixels are those of `visatb.chat.open_image`, whoever opens it.
+
+    A JPEG or PNG that every reader takes for the same colours is sent as it is. Of others, such as one with a note that
+    it is to be turned or with transparency, a PNG is made.
+
+    Args:
+        path: the file.
+        digest: SHA-256 that the file had when it was first looked at.
+
+    Raises:
+        VisatbError: the file cannot be opened as an image, or has changed since.
+    """
+    seen = open_image(path)
+    with Image.open(path) as image:
+        plain = image.format in PLAIN_FORMATS and image.mode == "RGB" and "transparency" not in image.info
+        plain = plain and image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+    if plain:
+        return as_data_url(path, digest=digest)
+    output = BytesIO()
+    seen.save(output, "PNG", compress_level=1)
+    return f"data:image/png;base64,{base64.b64encode(output.getvalue()).decode()}"
 
 
 def jpeg(path: str, content: bytes, side: int, quality: int = QUALITY) -> bytes:

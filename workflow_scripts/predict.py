@@ -6,7 +6,10 @@ from pathlib import Path
 
 from visatb.command_line import named_number
 from visatb.devices import computes_on_cpu
+from visatb.endpoint import Endpoint
 from visatb.errors import friendly_exit
+from visatb.evaluation.endpoint_command_line import add_connection, connection_of
+from visatb.evaluation.predictions import Answering, Questions, answer_all
 from visatb.files import read_table
 
 
@@ -23,55 +26,67 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", help="evaluation_sizes.tsv: how many samples of each task to answer")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="<task>.parquet are written there")
     parser.add_argument("--shards", required=True, metavar="FOLDER", help="answers so far, to go on from")
-    parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--shard-size", type=int, required=True, help="samples after which answers are saved")
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), required=True)
-    parser.add_argument("--attention", default="sdpa")
-    parser.add_argument("--gpus", type=int, default=0, help="1, or 0 to compute on the CPU")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    here = parser.add_argument_group("a model that is loaded here")
+    here.add_argument("--batch-size", type=int, default=16)
+    here.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
+    here.add_argument("--attention", default="sdpa")
+    here.add_argument("--gpus", type=int, default=0, help="1, or 0 to compute on the CPU")
+    here.add_argument("--threads", type=int, default=1, help="CPU threads")
+    served = parser.add_argument_group("a model that a server answers for")
+    served.add_argument("--url", help="base address of an OpenAI-compatible API; {run} is the run's name")
+    served.add_argument("--served-model", help="the model, by the name that the server knows")
+    add_connection(served)
     return parser.parse_args()
 
 
 @friendly_exit
 def main() -> None:
-    """Set the process up, then answer."""
+    """Read what to answer, and have it answered."""
     args = arguments()
-    on_cpu = computes_on_cpu(args.gpus)
-    if on_cpu:
-        os.environ["OMP_NUM_THREADS"] = str(args.threads)
-    from visatb.evaluation.generate import Generation, Questions, predict
-    from visatb.training.gpus import claim_gpus
-    from visatb.training.processes import check_devices
-
-    check_devices(args.gpus)
-    claim_gpus(args.gpus, args.run)
-
-    records, output = Path(args.records), Path(args.output)
     sizes = read_table(args.sizes).set_index("task")["samples"].to_dict() if args.sizes else {}
     questions = [
         Questions(
             task,
-            records / task / f"{args.split}.parquet",
+            Path(args.records) / task / f"{args.split}.parquet",
             int(tokens),
             args.order_seed,
             int(sizes[task]) if args.sizes else args.first,
         )
         for task, tokens in args.max_new_tokens
     ]
-    predict(
-        args.run,
-        args.model,
-        questions,
-        {task.task: output / f"{task.task}.parquet" for task in questions},
-        Generation(
-            batch_size=args.batch_size,
-            shard_size=args.shard_size,
-            precision=args.precision,
-            attention=args.attention,
-            device="cpu" if on_cpu else "cuda",
-        ),
-        args.shards,
+    outputs = {task.task: Path(args.output) / f"{task.task}.parquet" for task in questions}
+    answering = served_model(args) if args.url else loaded_model(args)
+    answer_all(args.run, questions, outputs, answering, args.shard_size, args.shards)
+
+
+def loaded_model(args: argparse.Namespace) -> Answering:
+    """Set the process up for a model that is loaded here."""
+    on_cpu = computes_on_cpu(args.gpus)
+    if on_cpu:
+        os.environ["OMP_NUM_THREADS"] = str(args.threads)
+    from visatb.evaluation.generate import Generation, LoadedModel
+    from visatb.training.gpus import claim_gpus
+    from visatb.training.processes import check_devices
+
+    check_devices(args.gpus)
+    claim_gpus(args.gpus, args.run)
+    generation = Generation(
+        batch_size=args.batch_size,
+        shard_size=args.shard_size,
+        precision=args.precision,
+        attention=args.attention,
+        device="cpu" if on_cpu else "cuda",
     )
+    return LoadedModel(args.model, generation)
+
+
+def served_model(args: argparse.Namespace) -> Answering:
+    """Ask a server, without torch."""
+    from visatb.evaluation.served import ServedModel
+
+    endpoint = Endpoint(args.url.replace("{run}", args.run), args.served_model, **connection_of(args))
+    return ServedModel(args.run, args.model, endpoint, Path(args.shards) / "replies")
 
 
 if __name__ == "__main__":

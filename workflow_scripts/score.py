@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 
 from visatb.command_line import task_metrics
+from visatb.digests import file_digest
 from visatb.errors import friendly_exit
 from visatb.evaluation.scores import score_tasks
-from visatb.files import file_digest, write_json
+from visatb.files import write_json
 
 
 @friendly_exit

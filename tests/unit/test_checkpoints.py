@@ -26,8 +26,9 @@ from training_examples import (
 )
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
+from visatb.digests import folder_digest
 from visatb.errors import VisatbError
-from visatb.training.checkpoints import Checkpoints, deepspeed_layout, folder_digest, is_intact, mark_complete
+from visatb.training.checkpoints import Checkpoints, deepspeed_layout, is_intact, mark_complete
 from visatb.training.fit import _description
 from visatb.training.history import History
 from visatb.training.models import FAMILIES

@@ -1,6 +1,7 @@
 """Answers: the same batched, alone or by hand; kept over a kill; never those of another model, task or split."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 from training_examples import save_tiny, turns
 
+from visatb.chat import chat_messages, open_image
 from visatb.data.demo import DEMO_TASKS, demo_sample
 from visatb.data.records import RECORD_SCHEMA
 from visatb.errors import VisatbError
-from visatb.evaluation import generate
-from visatb.evaluation.generate import Generation, Questions, predict
-from visatb.training.collator import chat_messages, open_image
+from visatb.evaluation.generate import Generation, LoadedModel, _Predictor, predict
+from visatb.evaluation.predictions import Answer, Asked, Questions
 from visatb.training.models import FAMILIES, load_model, load_processor
 
 HERE = Generation(batch_size=4, shard_size=5, precision="float32", attention="eager", device="cpu")
@@ -122,21 +124,98 @@ def test_an_answer_that_ends_is_told_from_one_that_is_cut(llava: Path, tmp_path:
     assert stopped[0] | {"prediction": "", "new_tokens": 1, "finish_reason": "stop"} == stopped[0]
 
 
+LIMITS = {"vqa": 2, "caption": 9, "chart": 5}
+
+
+@contextmanager
+def seeing_batches(see: Callable[[Sequence[Asked], Any], None]) -> Iterator[None]:
+    """Show each batch, and what the model reads of it, before it is answered."""
+    original = _Predictor._answers
+
+    def answers_of(self: _Predictor, batch: Sequence[Asked], inputs: Any) -> list[Answer]:
+        see(batch, inputs)
+        return original(self, batch, inputs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Predictor, "_answers", answers_of)
+        yield
+
+
+def answers_together(
+    model: Path, places: dict[str, Path], folder: Path, how: Generation = HERE
+) -> dict[str, list[Row]]:
+    outputs = {task: folder / "out" / f"{task}.parquet" for task in places}
+    questions = [Questions(task, path, LIMITS[task]) for task, path in places.items()]
+    predict("run", model, questions, outputs, how, folder / "shards")
+    return {task: pq.read_table(path).to_pylist() for task, path in outputs.items()}
+
+
+def test_tasks_of_different_limits_share_batches_and_answer_as_if_alone(model: Path, tmp_path: Path) -> None:
+    places = {task: tmp_path / "records" / task / "val.parquet" for task in LIMITS}
+    rows = {task: records(path, range(n, n + 3)) for n, (task, path) in enumerate(places.items())}
+    asked: list[list[int]] = []
+    with seeing_batches(lambda batch, _: asked.append([one.max_new_tokens for one in batch])):
+        together = answers_together(model, places, tmp_path / "together")
+    # Three rests of three samples fill windows of six or more, whose batches are of four.
+    assert asked == [[2, 2, 2, 9], [9, 9], [5, 5, 5]]
+    alone = replace(HERE, batch_size=1)
+    for task, path in places.items():
+        assert together[task] == answers_together(model, {task: path}, tmp_path / task, alone)[task]
+        assert {row["new_tokens"] for row in together[task]} == {LIMITS[task]}
+    for task in LIMITS:
+        answer = together[task][0]
+        expected = greedy_by_hand(model, rows[task][0], LIMITS[task])
+        assert (answer["prediction"], answer["new_tokens"], answer["finish_reason"]) == expected
+
+
+def test_pictures_of_like_size_share_a_batch_where_size_makes_length(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "val.parquet"
+    rows = records(path, [0, 1, 2, 4, 5, 6])
+    for number, row in enumerate(rows):
+        with Image.open(row["image"]) as image:
+            image.resize((60 + 120 * (number % 2), 60)).save(row["image"])
+    padded: list[int] = []
+    with seeing_batches(lambda _, inputs: padded.append(int((inputs["attention_mask"] == 0).sum(1).max()))):
+        found = answers(model, path, tmp_path, replace(HERE, batch_size=3, shard_size=6))
+    longest = max(len(load_processor(model).tokenizer(row["conversations"][0]["value"])["input_ids"]) for row in rows)
+    assert max(padded) < longest
+    assert found == answers(model, path, tmp_path / "alone", replace(HERE, batch_size=1, shard_size=6))
+
+
+def test_a_task_that_is_added_and_one_that_was_cut_short_answer_nothing_twice(
+    llava: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {task: tmp_path / "records" / task / "val.parquet" for task in LIMITS}
+    for path in places.values():
+        records(path, range(8))
+    whole = answers_together(llava, places, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        first = counting(patch, fail_after=2)
+        with pytest.raises(KeyboardInterrupt):
+            answers_together(llava, {task: places[task] for task in ("vqa", "caption")}, tmp_path)
+    with monkeypatch.context() as patch:
+        second = counting(patch)
+        assert answers_together(llava, places, tmp_path) == whole
+    # One shard of five of each of both tasks was saved; the window of their rests was not.
+    assert len(first) == 10
+    assert len(second) == 24 - 10
+
+
 def counting(monkeypatch: pytest.MonkeyPatch, fail_after: int | None = None) -> list[str]:
-    """Keep the ids of the samples that the model answers; fail when ``fail_after`` shards were answered."""
+    """Keep the ids of the samples that the model answers; fail when it was asked ``fail_after`` times."""
     answered: list[str] = []
-    original: Callable[..., pa.Table] = generate._Predictor.answer
-    shards = 0
+    original = LoadedModel.answer
+    times = 0
 
-    def answer(self: Any, rows: Sequence[Row], new_tokens: int) -> pa.Table:
-        nonlocal shards
-        if shards == fail_after:
+    def answer(self: LoadedModel, asked: Sequence[Asked], at: Callable[[int], None]) -> list[Answer]:
+        nonlocal times
+        if times == fail_after:
             raise KeyboardInterrupt
-        shards += 1
-        answered.extend(row["id"] for row in rows)
-        return original(self, rows, new_tokens)
+        times += 1
+        answered.extend(one.id for one in asked)
+        return original(self, asked, at)
 
-    monkeypatch.setattr(generate._Predictor, "answer", answer)
+    monkeypatch.setattr(LoadedModel, "answer", answer)
     return answered
 
 
@@ -215,12 +294,12 @@ def test_splits_and_tasks_of_a_run_keep_their_own_answers(
     assert len(answered) == 2 * (3 + 5)
 
 
-def test_an_image_that_cannot_be_opened_is_named(llava: Path, tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_opened_is_named(model: Path, tmp_path: Path) -> None:
     rows = records(tmp_path / "val.parquet", range(3))
     content = Path(rows[1]["image"]).read_bytes()
     Path(rows[1]["image"]).write_bytes(content[: len(content) // 2])
     with pytest.raises(VisatbError, match=r"val-1\.png: cannot be opened as an image"):
-        answers(llava, tmp_path / "val.parquet", tmp_path)
+        answers(model, tmp_path / "val.parquet", tmp_path)
     Path(rows[1]["image"]).unlink()
     with pytest.raises(VisatbError, match=r"val-1\.png: cannot be opened as an image .*No such file"):
-        answers(llava, tmp_path / "val.parquet", tmp_path)
+        answers(model, tmp_path / "val.parquet", tmp_path)

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from training_examples import model_of, processor_of
 
+from visatb.digests import file_digest, folder_digest
 from visatb.errors import VisatbError
-from visatb.training.checkpoints import file_digest, folder_digest
 from visatb.training.imported_models import AsHere, import_model
 from visatb.training.models import load_model
 

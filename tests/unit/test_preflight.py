@@ -159,3 +159,16 @@ def test_weights_and_biases_needs_its_package_and_a_key(tmp_path: Path, monkeypa
         (tracked().folder / "runs" / run.name / "model").mkdir(parents=True)
     monkeypatch.delenv("PYTHONPATH")
     check_machine(tracked())
+
+
+def test_a_servers_key_is_asked_for_where_its_variable_is_named(monkeypatch: pytest.MonkeyPatch):
+    for named, words in (({}, None), ({"key_variable": "SERVER_KEY"}, "variable SERVER_KEY, which is to hold the key")):
+        endpoint = {"url": "http://gpu1:8000/v1", **named}
+        served = Experiment.from_values(config_values(evaluation={"endpoint": endpoint}))
+        if words is None:
+            check_machine(served)
+            continue
+        with pytest.raises(VisatbError, match=words):
+            check_machine(served)
+        monkeypatch.setenv("SERVER_KEY", "k")
+        check_machine(served)

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 from training_examples import save_tiny, turns
 from transformers import AutoProcessor, CLIPImageProcessor, LlavaProcessor
 
-from visatb.training.collator import Collator, open_image
+from visatb.chat import open_image
+from visatb.training.collator import Collator
 from visatb.training.models import load_processor
 
 SIDE = 64

@@ -7,9 +7,10 @@ import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer, ProcessorMixin
 from transformers.utils import is_torchvision_available
 
+from visatb.chat import chat_messages
 from visatb.data.demo import DEMO_TASKS, demo_sample
 from visatb.errors import VisatbError
-from visatb.training.collator import IGNORED, Collator, chat_messages
+from visatb.training.collator import IGNORED, Collator
 from visatb.training.models import FAMILIES, freeze, load_model, load_processor, model_family, read_template
 from visatb.training.tiny import build_tiny
 

@@ -25,7 +25,7 @@ from tokenizers import Tokenizer
 from training_examples import turns
 from transformers import AutoTokenizer, ProcessorMixin
 
-from visatb.evaluation.generate import chat_messages
+from visatb.chat import chat_messages
 from visatb.training.assembly import Pieces, assemble
 from visatb.training.collator import IGNORED, Collator
 from visatb.training.instructions import Instructions

@@ -1,36 +1,23 @@
-"""Answers of a model to the samples of a split: batched, greedy, resumable."""
+"""Answers of a model that is loaded here: batched and greedy, each the one that the model gives to it alone."""
 
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import torch
-from transformers import GenerationConfig, PreTrainedModel, ProcessorMixin
+from transformers import BatchFeature, GenerationConfig, PreTrainedModel, ProcessorMixin, StoppingCriteria
+from transformers.generation import StoppingCriteriaList
 
-from visatb.errors import VisatbError
-from visatb.evaluation.order import answering_order
-from visatb.files import read_parquet, write_parquet
-from visatb.locking import alone_in
-from visatb.progress import Progress, say
-from visatb.training.checkpoints import file_digest, fingerprint, folder_digest
-from visatb.training.collator import chat_messages, open_image
+from visatb.chat import chat_messages, height_and_width, open_image
+from visatb.digests import model_digest
+from visatb.evaluation.predictions import Answer, Asked, Questions, answer_all
 from visatb.training.models import load_model, load_processor
 
-PREDICTION_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("image", pa.string()),
-        ("prompt", pa.string()),
-        ("prediction", pa.string()),
-        ("truths", pa.list_(pa.string())),
-        ("new_tokens", pa.int32()),
-        ("finish_reason", pa.string()),
-    ]
-)
+CHARACTERS = 4
+"""Of a token of text, about."""
 
 
 @dataclass(frozen=True)
@@ -52,32 +39,6 @@ class Generation:
     device: str
 
 
-@dataclass(frozen=True)
-class Questions:
-    """The samples of one task.
-
-    Attributes:
-        task: its name.
-        records: its records file.
-        max_new_tokens: the longest answer to generate, in tokens.
-        order_seed: of the random order in which samples are answered (`visatb.evaluation.order`); None: as they come.
-        first: so many samples of this order are answered; None: all.
-    """
-
-    task: str
-    records: str | Path
-    max_new_tokens: int
-    order_seed: int | None = None
-    first: int | None = None
-
-    def read(self) -> pa.Table:
-        """Return the records to answer, in the order in which they are."""
-        records = read_parquet(self.records)
-        if self.order_seed is not None:
-            records = records.take(answering_order(records["image"].to_pylist(), self.task, self.order_seed))
-        return records.slice(0, self.first)
-
-
 def predict(
     run: str,
     model_folder: str | Path,
@@ -86,88 +47,55 @@ def predict(
     generation: Generation,
     shard_folder: str | Path,
 ) -> None:
-    """Answer the questions of every task and write one Parquet file a task (`PREDICTION_SCHEMA`).
-
-    Answers are saved shard by shard in ``shard_folder/<task>/<split>/``, the split being the records file's name,
-    under a fingerprint of the model, the records and the settings, so that a killed prediction goes on with the
-    first shard that is missing. Shards of other fingerprints are removed once the answers are complete.
-
-    Raises:
-        VisatbError: naming an image that is missing or broken.
-    """
-    digest = folder_digest(model_folder) if Path(model_folder).is_dir() else str(model_folder)
-    answering = _Answering(model_folder, generation)
-    for task in questions:
-        records = task.read()
-        folder = Path(shard_folder) / task.task / Path(task.records).stem / _shard_key(digest, task, generation)
-        with alone_in(folder.parent, run):
-            answers = _answered(run, task, records, folder, answering, generation)
-            write_parquet(outputs[task.task], answers)
-            _remove_older_answers(folder)
+    """Have a model that is loaded here answer the questions of every task (`answer_all`)."""
+    answering = LoadedModel(model_folder, generation)
+    answer_all(run, questions, outputs, answering, generation.shard_size, shard_folder)
 
 
-def _answered(
-    run: str, task: Questions, records: pa.Table, folder: Path, answering: "_Answering", generation: Generation
-) -> pa.Table:
-    progress = Progress(run, f"answers {task.task}", len(records))
-    parts = []
-    for start, size in _shards(len(records), generation.shard_size):
-        shard = folder / f"{start:08d}.parquet"
-        answers = _saved(shard, size)
-        if answers is None:
-            answers = answering.model.answer(records.slice(start, size).to_pylist(), task.max_new_tokens)
-            write_parquet(shard, answers)
-        parts.append(answers)
-        progress.at(start + size)
-    # Read and fresh shards name the parts of lists differently: the file is the same to the byte, whichever they were.
-    return pa.concat_tables(parts).cast(PREDICTION_SCHEMA)
-
-
-def _saved(shard: Path, size: int) -> pa.Table | None:
-    """Return the answers of a shard, or None if they are not there, or not whole."""
-    if not shard.is_file():
-        return None
-    try:
-        answers = read_parquet(shard)
-    except VisatbError as error:
-        say(f"answered again: {error}")
-        return None
-    return answers if len(answers) == size else None
-
-
-def _shards(samples: int, size: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, samples, size):
-        yield start, min(size, samples - start)
-
-
-def _shard_key(model_digest: str, task: Questions, generation: Generation) -> str:
-    settings = {
-        "model": model_digest,
-        "records": file_digest(task.records),
-        "max_new_tokens": task.max_new_tokens,
-        "precision": generation.precision,
-        "shard_size": generation.shard_size,
-    }
-    if task.order_seed is not None:
-        settings["order_seed"] = task.order_seed
-    return fingerprint(settings)
-
-
-def _remove_older_answers(folder: Path) -> None:
-    for other in folder.parent.glob("*/"):
-        if other != folder:
-            shutil.rmtree(other, ignore_errors=True)
-
-
-class _Answering:
-    """Loads the model when the first answer is wanted, not before."""
+class LoadedModel:
+    """A model that is loaded when the first answer is wanted, not before."""
 
     def __init__(self, folder: str | Path, generation: Generation) -> None:
         self._folder, self._generation = folder, generation
 
     @cached_property
-    def model(self) -> "_Predictor":
+    def settings(self) -> Mapping[str, Any]:
+        """What the answers depend on."""
+        return {"model": model_digest(self._folder), "precision": self._generation.precision}
+
+    @property
+    def at_a_time(self) -> int:
+        """As many as a shard holds."""
+        return self._generation.shard_size
+
+    def answer(self, asked: Sequence[Asked], at: Callable[[int], None]) -> list[Answer]:
+        """Return the answers; samples of like limit and length share a batch, whatever their tasks."""
+        lengths = [(one.max_new_tokens, self._predictor.about_tokens(one)) for one in asked]
+        order = sorted(range(len(asked)), key=lambda place: (lengths[place], place))
+        size, answers = self._generation.batch_size, dict[int, Answer]()
+        batches = [order[start : start + size] for start in range(0, len(order), size)]
+        generated = self._predictor.generate([[asked[place] for place in batch] for batch in batches])
+        for batch, found in zip(batches, generated, strict=True):
+            answers.update(zip(batch, found, strict=True))
+            at(len(answers))
+        return [answers[place] for place in range(len(asked))]
+
+    def saved(self) -> None:
+        """Nothing is kept here."""
+
+    @cached_property
+    def _predictor(self) -> "_Predictor":
         return _Predictor(self._folder, self._generation)
+
+
+class _OwnLimits(StoppingCriteria):
+    """Ends each row of a batch at its own limit."""
+
+    def __init__(self, prompt: int, limits: torch.Tensor) -> None:
+        self._lengths = prompt + limits
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        return input_ids.shape[1] >= self._lengths
 
 
 class _Predictor:
@@ -183,48 +111,49 @@ class _Predictor:
         # Whatever else the model brings along, such as a penalty for repetition, would bend the greedy answers.
         self._model.generation_config = GenerationConfig(eos_token_id=self._ends, pad_token_id=tokenizer.pad_token_id)
 
-    def answer(self, rows: Sequence[dict[str, Any]], max_new_tokens: int) -> pa.Table:
-        """Return the rows with their answers, in the rows' order; questions of like length share a batch."""
-        prompts = [row["conversations"][:-1] for row in rows]
-        by_length = sorted(range(len(rows)), key=lambda index: (sum(len(t["value"]) for t in prompts[index]), index))
-        answers: dict[int, dict[str, Any]] = {}
-        size = self._generation.batch_size
-        for start in range(0, len(rows), size):
-            batch = by_length[start : start + size]
-            generated = self._generate([prompts[i] for i in batch], [rows[i]["image"] for i in batch], max_new_tokens)
-            answers.update(zip(batch, generated, strict=True))
-        merged = [
-            {
-                "id": row["id"],
-                "image": row["image"],
-                "prompt": prompts[index][-1]["value"],
-                "truths": row["truths"],
-                **answers[index],
-            }
-            for index, row in enumerate(rows)
-        ]
-        return pa.Table.from_pylist(merged, schema=PREDICTION_SCHEMA)
+    def about_tokens(self, asked: Asked) -> float:
+        """Return how long a sample is, the better to find others as long: of a picture its size alone is looked at."""
+        text = sum(len(turn["value"]) for turn in asked.turns) / CHARACTERS
+        processor = self._processor.image_processor
+        size = height_and_width(asked.image) if hasattr(processor, "get_number_of_image_patches") else None
+        return text + (processor.get_number_of_image_patches(*size) / processor.merge_size**2 if size else 0)
 
-    @torch.inference_mode()
-    def _generate(
-        self, prompts: Sequence[list[dict[str, str]]], images: Sequence[str | None], max_new_tokens: int
-    ) -> list[dict[str, Any]]:
-        messages = [
-            chat_messages(prompt, open_image(image) if image else None)
-            for prompt, image in zip(prompts, images, strict=True)
-        ]
-        inputs = self._processor.apply_chat_template(
+    def generate(self, batches: Sequence[Sequence[Asked]]) -> Iterator[list[Answer]]:
+        """Yield the answers to each batch; while one is answered, the next one's images are read and resized."""
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(self._inputs, batches[0])
+            for number, batch in enumerate(batches):
+                inputs = coming.result()
+                if number + 1 < len(batches):
+                    coming = ahead.submit(self._inputs, batches[number + 1])
+                yield self._answers(batch, inputs.to(self._generation.device))
+
+    def _inputs(self, batch: Sequence[Asked]) -> BatchFeature:
+        messages = [chat_messages(one.turns, open_image(one.image) if one.image else None) for one in batch]
+        return self._processor.apply_chat_template(
             messages,
             tokenize=True,
             return_dict=True,
             add_generation_prompt=True,
             return_tensors="pt",
             processor_kwargs={"padding": True, "padding_side": "left"},
-        ).to(self._generation.device)
+        )
+
+    @torch.inference_mode()
+    def _answers(self, batch: Sequence[Asked], inputs: BatchFeature) -> list[Answer]:
+        prompt = inputs["input_ids"].shape[1]
+        limits = torch.tensor([one.max_new_tokens for one in batch], device=self._generation.device)
         autocast = self._generation.device == "cpu" and self._generation.precision == "bfloat16"
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            tokens = self._model.generate(**inputs, generation_config=self._greedy(max_new_tokens))
-        return [self._decoded(row) for row in tokens[:, inputs["input_ids"].shape[1] :].tolist()]
+            tokens = self._model.generate(
+                **inputs,
+                generation_config=self._greedy(int(limits.max())),
+                stopping_criteria=StoppingCriteriaList([_OwnLimits(prompt, limits)]),
+            )
+        return [
+            self._decoded(row[: one.max_new_tokens])
+            for one, row in zip(batch, tokens[:, prompt:].tolist(), strict=True)
+        ]
 
     def _greedy(self, max_new_tokens: int) -> GenerationConfig:
         return GenerationConfig(
@@ -235,7 +164,7 @@ class _Predictor:
             pad_token_id=self._processor.tokenizer.pad_token_id,
         )
 
-    def _decoded(self, tokens: list[int]) -> dict[str, Any]:
+    def _decoded(self, tokens: list[int]) -> Answer:
         length = next((index for index, token in enumerate(tokens) if token in self._ends), None)
         text = self._processor.tokenizer.decode(tokens[:length], skip_special_tokens=True)
         return {

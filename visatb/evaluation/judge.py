@@ -42,7 +42,7 @@ def judge_predictions(
 
     Args:
         label: for progress lines.
-        predictions: `visatb.evaluation.generate.PREDICTION_SCHEMA`. Of several truths the first is the reference.
+        predictions: `visatb.evaluation.predictions.PREDICTION_SCHEMA`. Of several truths the first is the reference.
         judging: what the judge is shown.
         endpoint: the judge.
         replies: the folder in which its replies are kept; what is there is not asked again.

@@ -72,7 +72,7 @@ def score_predictions(
     """Return one row per sample and metric (`SCORE_SCHEMA`) for a table of predictions.
 
     Args:
-        predictions: `visatb.evaluation.generate.PREDICTION_SCHEMA`.
+        predictions: `visatb.evaluation.predictions.PREDICTION_SCHEMA`.
         metrics: names in `METRICS`.
         verdicts: a judge's on these predictions (`visatb.evaluation.verdicts.VERDICT_SCHEMA`), if a metric needs them.
         origin: where the model that answered comes from, if it was not trained here.

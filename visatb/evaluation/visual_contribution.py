@@ -15,10 +15,11 @@ import torch.nn.functional as F
 from PIL import Image
 from transformers import PreTrainedModel, ProcessorMixin
 
+from visatb.chat import open_image
 from visatb.evaluation.generate import Generation
 from visatb.files import atomic_path, read_parquet, write_parquet
 from visatb.progress import Progress
-from visatb.training.collator import IGNORED, Collator, Sample, open_image
+from visatb.training.collator import IGNORED, Collator, Sample
 from visatb.training.models import load_model, load_processor
 
 SCHEMA = pa.schema(

@@ -4,8 +4,6 @@ A run's checkpoints lie in a folder named after the fingerprint of everything th
 A training that was described otherwise has another folder, so that it can never go on from these by mistake.
 """
 
-import hashlib
-import json
 import os
 import re
 import shutil
@@ -17,30 +15,14 @@ from typing import Any
 from safetensors import SafetensorError
 
 from visatb.checksums import checksums
+from visatb.digests import file_digest, fingerprint
 from visatb.errors import VisatbError, bullet_list
-from visatb.files import atomic_path, file_digest, free_space, link_or_copy, read_json, write_json
+from visatb.files import atomic_path, free_space, link_or_copy, read_json, write_json
 
 WHOLE = "whole"
 LAST = "last"
 MARKER = "complete.json"
 DESCRIPTION = "training.json"
-
-
-def fingerprint(description: Mapping[str, Any]) -> str:
-    """Return twelve hexadecimal digits that stand for ``description``."""
-    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def folder_digest(folder: str | Path) -> str:
-    """Return a digest of a model folder, from each file's name and whole content.
-
-    The size does not stand for the content: models of one architecture are all of one size.
-    """
-    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-    if not files:
-        raise VisatbError(f"{folder}: expected a model folder, found nothing")
-    parts = [(str(path.relative_to(folder)), file_digest(path)) for path in files]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 class Checkpoints:

@@ -1,20 +1,18 @@
 """From samples to padded tensors: chat template, image processor and the mask of supervised tokens."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, TypedDict
 
 import torch
 from PIL import Image
 from transformers import ProcessorMixin
 
+from visatb.chat import chat_messages, open_image
 from visatb.errors import VisatbError
 from visatb.training.instructions import Instructions, learned_instructions
 
 IGNORED = -100
 NO_TASK = -1
-IMAGE_MARK = "<image>"
-ROLES = {"human": "user", "gpt": "assistant", "system": "system"}
 BLANK_SIDE = 64
 BLANK = Image.new("RGB", (BLANK_SIDE, BLANK_SIDE), (127, 127, 127))
 
@@ -25,48 +23,6 @@ class Sample(TypedDict):
     conversations: list[dict[str, str]]
     image: Image.Image | str | None
     task: str
-
-
-def open_image(image: Image.Image | str | Path) -> Image.Image:
-    """Return the image in RGB as LLaVA sees it: pixels as stored, not turned by EXIF notes, without transparency.
-
-    Raises:
-        VisatbError: naming a file that is missing or no image.
-    """
-    if isinstance(image, Image.Image):
-        return _opaque(image)
-    try:
-        with Image.open(image) as opened:
-            return _opaque(opened)
-    except Exception as error:  # Pillow's decoders raise what they like
-        raise VisatbError(
-            f"{image}: cannot be opened as an image ({error}); put it back, or take its record out of the data, "
-            "and give the same command again"
-        ) from error
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    plain = image.convert("RGB")
-    # What is noted here of transparent colours or of the camera's position, transformers would act upon.
-    plain.info.clear()
-    return plain
-
-
-def chat_messages(conversations: Sequence[dict[str, str]], image: Image.Image | None) -> list[dict[str, Any]]:
-    """Return LLaVA-format turns as chat-template messages.
-
-    The image comes before the text of the human turn that says ``<image>``, or of the first one if none does.
-    """
-    human = [number for number, turn in enumerate(conversations) if turn["from"] == "human"]
-    marked = [number for number in human if IMAGE_MARK in conversations[number]["value"]]
-    with_image = next(iter(marked or human), None) if image is not None else None
-    messages = []
-    for number, turn in enumerate(conversations):
-        content: list[dict[str, Any]] = [{"type": "text", "text": turn["value"].replace(IMAGE_MARK, "").strip()}]
-        if number == with_image:
-            content.insert(0, {"type": "image", "image": image})
-        messages.append({"role": ROLES[turn["from"]], "content": content})
-    return messages
 
 
 class Collator:

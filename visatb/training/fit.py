@@ -14,14 +14,13 @@ from transformers import PrinterCallback
 from transformers.utils.logging import disable_progress_bar
 
 from visatb.data.mixtures import read_mixture
+from visatb.digests import file_digest, folder_digest
 from visatb.progress import say
 from visatb.training.checkpoints import (
     WHOLE,
     Checkpoints,
     deepspeed_layout,
     defect,
-    file_digest,
-    folder_digest,
     told_if_unwritable,
 )
 from visatb.training.collator import Collator, Sample

@@ -10,10 +10,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForImageTextToText
 
+from visatb.digests import file_digest, folder_digest
 from visatb.errors import VisatbError, bullet_list
 from visatb.files import atomic_path, link_or_copy, read_json
 from visatb.progress import say
-from visatb.training.checkpoints import DESCRIPTION, file_digest, folder_digest
+from visatb.training.checkpoints import DESCRIPTION
 from visatb.training.hub import from_hub_or_folder
 from visatb.training.models import load_processor, model_family
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 from transformers import ProcessorMixin
 
+from visatb.chat import chat_messages
 from visatb.errors import VisatbError
 from visatb.files import read_parquet
-from visatb.training.collator import BLANK, chat_messages
+from visatb.training.collator import BLANK
 from visatb.training.instructions import CATEGORIES, IMAGE, Instructions, categories, render
 
 

@@ -14,8 +14,9 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, PretrainedConfig, ProcessorMixin
 from transformers.utils.chat_template_utils import render_jinja_template
 
+from visatb.chat import chat_messages, height_and_width
 from visatb.token_ledger import PARTS
-from visatb.training.collator import BLANK_SIDE, chat_messages
+from visatb.training.collator import BLANK_SIDE
 from visatb.training.models import freeze
 
 OPEN, CLOSE = "\ue000", "\ue001"
@@ -66,7 +67,7 @@ class TokenCounter:
     def _rows(
         self, records: Sequence[Mapping[str, Any]], sizes: Sequence[tuple[int, int] | None] | None = None
     ) -> Iterator[tuple[Any, ...]]:
-        sizes = [_height_and_width(record["image"]) for record in records] if sizes is None else sizes
+        sizes = [height_and_width(record["image"]) for record in records] if sizes is None else sizes
         rendered = [self._render(record["conversations"], size) for record, size in zip(records, sizes, strict=True)]
         pictures = iter(self._image_tokens([size for size in sizes if size]))
         tokenizer = self._processor.tokenizer
@@ -118,13 +119,6 @@ class TokenCounter:
 
 
 _ORDER = tuple({"supervised": SUPERVISED, "instruction": INSTRUCTION, "template": TEMPLATE, "image": IMAGE}.values())
-
-
-def _height_and_width(path: str | None) -> tuple[int, int] | None:
-    if path is None:
-        return None
-    with Image.open(path) as image:
-        return image.height, image.width
 
 
 def _without_marks(text: str, learned: Sequence[Sequence[int]]) -> _Rendered:
