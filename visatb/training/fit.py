@@ -10,11 +10,12 @@ from typing import Any
 import pyarrow as pa
 import torch
 from torch.utils.data import Dataset
-from transformers import PrinterCallback
+from transformers import PreTrainedModel, PrinterCallback, ProcessorMixin
 from transformers.utils.logging import disable_progress_bar
 
 from visatb.data.mixtures import read_mixture
 from visatb.progress import say
+from visatb.row_packing import takes_one_row
 from visatb.training.checkpoints import (
     WHOLE,
     Checkpoints,
@@ -29,7 +30,8 @@ from visatb.training.deepspeed_setup import prepare_deepspeed
 from visatb.training.gpus import take_gpus
 from visatb.training.history import History
 from visatb.training.instructions import Instructions
-from visatb.training.models import freeze, load_model, load_processor
+from visatb.training.models import freeze, load_model, load_processor, rope_index
+from visatb.training.packing import PackingCollator
 from visatb.training.processes import (
     TRY_AGAIN,
     LeaveOnSignal,
@@ -218,8 +220,7 @@ def _trainer(
         model=model,
         args=arguments,
         train_dataset=MixtureDataset(table),
-        # A copy: a tokenizer notes how it last padded, and what is saved must not depend on the steps of this attempt.
-        data_collator=Collator(copy.deepcopy(processor), tasks, recipe.max_length, has_images, instructions),
+        data_collator=_collator(model, processor, tasks, recipe, machine, has_images, instructions),
         processing_class=processor,
         tasks=tasks,
         weighting=weighting,
@@ -229,6 +230,23 @@ def _trainer(
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _collator(
+    model: PreTrainedModel,
+    processor: ProcessorMixin,
+    tasks: Sequence[str],
+    recipe: Recipe,
+    machine: Machine,
+    has_images: bool,
+    instructions: Instructions | None,
+) -> Collator | PackingCollator:
+    # A copy: a tokenizer notes how it last padded, and what is saved must not depend on the steps of this attempt.
+    padding = Collator(copy.deepcopy(processor), tasks, recipe.max_length, has_images, instructions)
+    if not machine.packing:
+        return padding
+    tokens = {"image_token": processor.image_token_id, "filler_token": processor.tokenizer.pad_token_id}
+    return PackingCollator(padding, **tokens, one_row=takes_one_row(machine.attention), rope_index=rope_index(model))
 
 
 def _history(run: str, folder: Path, checkpoints: Checkpoints, wandb: WandbProject | None) -> History:

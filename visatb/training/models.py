@@ -4,8 +4,9 @@ A checkpoint is named by its folder, or by its name on the hub with the revision
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -215,3 +216,9 @@ def freeze(model: PreTrainedModel, parts: Sequence[str]) -> None:
             model.get_submodule(name).requires_grad_(False)
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise VisatbError(f"freeze: with {', '.join(parts)} frozen nothing of the model is left to train")
+
+
+def rope_index(model: PreTrainedModel) -> Callable[..., Any] | None:
+    """Return Qwen2-VL's own function from a padded batch to its positions; None for models with one of a token."""
+    found: Callable[..., Any] | None = getattr(model.model, "get_rope_index", None)
+    return found

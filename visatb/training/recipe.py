@@ -33,7 +33,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Machine:
-    """How a training is run here; its result does not depend on it but for rounding."""
+    """How a training is run here; its result does not depend on it but for rounding. Units as in the config."""
 
     micro_batch_size: int
     gpus: int = 0
@@ -42,6 +42,7 @@ class Machine:
     deepspeed: str | None = None
     save_steps: int = 200
     keep_checkpoints: int = 2
+    packing: bool = True
     workers: int = 0
 
 
