@@ -108,6 +108,7 @@ def machine_options(wildcards):
         micro_batch_size=settings.micro_batch_size,
         gpus=training_resources(wildcards).gpus,
         attention=model_of(wildcards).attention,
+        packing=settings.packing,
         gradient_checkpointing=settings.gradient_checkpointing,
         deepspeed=settings.deepspeed,
         save_steps=settings.save_steps,

@@ -1,5 +1,6 @@
 """Packed samples: each is read and learned from as if it stood alone, in however few rows."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -7,25 +8,18 @@ import pytest
 import torch
 from PIL import Image
 from reference_training import SILENT, token_losses
-from training_examples import TASKS, model_of, processor_of, sample, turns
+from training_examples import TASKS, model_of, packing, processor_of, sample, turns
 from transformers import PreTrainedModel
 
 from visatb.row_packing import REAL, deal_into_rows, takes_one_row
 from visatb.training.collator import IGNORED, NO_TASK, Collator, Sample
 from visatb.training.instructions import Instructions
-from visatb.training.models import FAMILIES, rope_index
-from visatb.training.packing import NO_SAMPLE, PackingCollator
+from visatb.training.models import FAMILIES
+from visatb.training.packing import NO_SAMPLE
 
 LONG: Sample = {"conversations": turns("Go", "one two " * 70), "image": None, "task": "text"}
 MIXED = [sample(TASKS[number % 4], number) for number in range(9)]
 CASES = {"mixed": MIXED, "texts first": [sample("text", 1), SILENT, LONG, *MIXED[:6]], "one": MIXED[:1]}
-
-
-def packing(family: str, model: PreTrainedModel, one_row: bool = False, **options: object) -> PackingCollator:
-    processor = processor_of(family)
-    tokens = {"image_token": processor.image_token_id, "filler_token": processor.tokenizer.pad_token_id}
-    collator = Collator(processor, TASKS, 512, **options)
-    return PackingCollator(collator, **tokens, one_row=one_row, rope_index=rope_index(model))
 
 
 def forward(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -42,7 +36,7 @@ def forward(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Ten
 def test_every_token_is_predicted_as_if_its_sample_stood_alone(family: str, attention: str, case: str, one_row: bool):
     model, samples = model_of(family).double(), CASES[case]
     model.set_attn_implementation(attention)
-    batch = packing(family, model, one_row)(samples)
+    batch = replace(packing(family), one_row=one_row)(samples)
     assert (len(batch["input_ids"]) > 1) == (len(samples) > 1 and not one_row)
     with torch.no_grad():
         logits = forward(model, batch)
@@ -63,7 +57,7 @@ def test_every_token_is_predicted_as_if_its_sample_stood_alone(family: str, atte
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_fills_rows_up_teaches_nothing_and_is_of_no_sample(family: str):
-    batch = packing(family, model_of(family))(MIXED)
+    batch = packing(family)(MIXED)
     filler = batch["sample_ids"] == NO_SAMPLE
     assert 0 < filler.sum() <= (1 - REAL) * filler.numel()
     assert (batch["labels"][filler] == IGNORED).all()
@@ -90,7 +84,7 @@ def test_images_come_in_the_order_of_the_rows():
     ]
     samples.insert(3, sample("text", 2))
     for family in FAMILIES:
-        collator = packing(family, model_of(family))
+        collator = packing(family)
         batch, padded = collator(samples), Collator(processor_of(family), TASKS, 512)(samples)
         of_image = batch["input_ids"] == processor_of(family).image_token_id
         order = list(dict.fromkeys(batch["sample_ids"][of_image].tolist()))
@@ -105,8 +99,7 @@ def test_images_come_in_the_order_of_the_rows():
 
 
 def test_weights_of_tokens_and_the_blank_picture_are_packed_as_well():
-    family = "llava"
-    collator = packing(family, model_of(family), always_an_image=True, instructions=Instructions(0.5, frozenset(), True))
+    collator = packing("llava", always_an_image=True, instructions=Instructions(0.5, frozenset(), True))
     texts = [sample("text", number) for number in range(5)]
     batch, padded = collator(texts), collator.collator(texts)
     assert set(batch["token_weights"].unique().tolist()) == {0.0, 0.5, 1.0}

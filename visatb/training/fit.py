@@ -10,12 +10,11 @@ from typing import Any
 import pyarrow as pa
 import torch
 from torch.utils.data import Dataset
-from transformers import PreTrainedModel, PrinterCallback, ProcessorMixin
+from transformers import PrinterCallback
 from transformers.utils.logging import disable_progress_bar
 
 from visatb.data.mixtures import read_mixture
 from visatb.progress import say
-from visatb.row_packing import takes_one_row
 from visatb.training.checkpoints import (
     WHOLE,
     Checkpoints,
@@ -30,8 +29,8 @@ from visatb.training.deepspeed_setup import prepare_deepspeed
 from visatb.training.gpus import take_gpus
 from visatb.training.history import History
 from visatb.training.instructions import Instructions
-from visatb.training.models import freeze, load_model, load_processor, rope_index
-from visatb.training.packing import PackingCollator
+from visatb.training.models import freeze, load_model, load_processor
+from visatb.training.packing import packing_collator
 from visatb.training.processes import (
     TRY_AGAIN,
     LeaveOnSignal,
@@ -215,12 +214,14 @@ def _trainer(
     processor = load_processor(base)
     model = load_model(base, dtype=torch.float32, attention=machine.attention)
     freeze(model, recipe.freeze)
+    # A copy: a tokenizer notes how it last padded, and what is saved must not depend on the steps of this attempt.
     has_images = table["image"].null_count < len(table)
+    collator = Collator(copy.deepcopy(processor), tasks, recipe.max_length, has_images, instructions)
     trainer = _CheckpointingTrainer(
         model=model,
         args=arguments,
         train_dataset=MixtureDataset(table),
-        data_collator=_collator(model, processor, tasks, recipe, machine, has_images, instructions),
+        data_collator=packing_collator(collator, processor, model, machine.attention) if machine.packing else collator,
         processing_class=processor,
         tasks=tasks,
         weighting=weighting,
@@ -230,23 +231,6 @@ def _trainer(
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def _collator(
-    model: PreTrainedModel,
-    processor: ProcessorMixin,
-    tasks: Sequence[str],
-    recipe: Recipe,
-    machine: Machine,
-    has_images: bool,
-    instructions: Instructions | None,
-) -> Collator | PackingCollator:
-    # A copy: a tokenizer notes how it last padded, and what is saved must not depend on the steps of this attempt.
-    padding = Collator(copy.deepcopy(processor), tasks, recipe.max_length, has_images, instructions)
-    if not machine.packing:
-        return padding
-    tokens = {"image_token": processor.image_token_id, "filler_token": processor.tokenizer.pad_token_id}
-    return PackingCollator(padding, **tokens, one_row=takes_one_row(machine.attention), rope_index=rope_index(model))
 
 
 def _history(run: str, folder: Path, checkpoints: Checkpoints, wandb: WandbProject | None) -> History:

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from transformers import PreTrainedModel, ProcessorMixin
 
-from visatb.row_packing import deal_into_rows
+from visatb.row_packing import deal_into_rows, takes_one_row
 from visatb.training.collator import IGNORED, NO_TASK, Collator, Sample, per_token
+from visatb.training.models import rope_index
 
 NO_SAMPLE = -1
 _FILLERS = {"labels": IGNORED, "task_ids": NO_TASK}
@@ -40,6 +42,19 @@ class PackingCollator:
         """Return the packed batch of ``samples``; errors are the collator's."""
         batch = self.collator(samples)
         return packed(batch, self.image_token, self.filler_token, self.one_row, self.rope_index)
+
+
+def packing_collator(
+    collator: Collator, processor: ProcessorMixin, model: PreTrainedModel, attention: str
+) -> PackingCollator:
+    """Return the collator that packs what ``collator`` makes, for ``model`` with this implementation of attention."""
+    return PackingCollator(
+        collator,
+        image_token=processor.image_token_id,
+        filler_token=processor.tokenizer.pad_token_id,
+        one_row=takes_one_row(attention),
+        rope_index=rope_index(model),
+    )
 
 
 def packed(
