@@ -6,15 +6,6 @@ REAL = 0.95
 """Share of a micro-batch's tokens that are samples' own, at least; the rest fills rows up to the longest."""
 
 
-def takes_one_row(attention: str) -> bool:
-    """Tell whether an implementation of attention wants all samples of a micro-batch in one row.
-
-    Flash attention tells samples apart in a single row alone, and its time does not grow with the row's length.
-    Others compute a row's attention between all of its tokens and mask most of it, so that short rows are faster.
-    """
-    return attention.startswith("flash")
-
-
 def deal_into_rows(lengths: np.ndarray, one_row: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Return the row of each sample, counted from 0, and the fillers of each micro-batch.
 

@@ -11,7 +11,8 @@ from reference_training import SILENT, token_losses
 from training_examples import TASKS, model_of, packing, processor_of, sample, turns
 from transformers import PreTrainedModel
 
-from visatb.row_packing import REAL, deal_into_rows, takes_one_row
+from visatb.layouts import layout_of
+from visatb.row_packing import REAL, deal_into_rows
 from visatb.training.collator import IGNORED, NO_TASK, Collator, Sample
 from visatb.training.instructions import Instructions
 from visatb.training.models import FAMILIES
@@ -130,4 +131,5 @@ def test_rows_by_hand():
     assert deal_into_rows(np.array([[50, 50, 50, 50]]))[0].tolist() == [[0, 1, 2, 3]]
     assert deal_into_rows(np.array([[60, 20, 40, 0]]))[0].tolist() == [[0, 1, 1, 0]]
     assert deal_into_rows(np.array([[60, 10, 40, 0]]))[0].tolist() == [[0, 0, 0, 0]]
-    assert [takes_one_row(name) for name in ("eager", "sdpa", "flash_attention_2")] == [False, False, True]
+    assert [layout_of(True, name) for name in ("eager", "sdpa", "flash_attention_2")] == ["rows", "rows", "one_row"]
+    assert layout_of(False, "flash_attention_2") == "padded"

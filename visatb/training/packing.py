@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, ProcessorMixin
 
-from visatb.row_packing import deal_into_rows, takes_one_row
+from visatb.layouts import layout_of
+from visatb.row_packing import deal_into_rows
 from visatb.training.collator import IGNORED, NO_TASK, Collator, Sample, per_token
 from visatb.training.models import rope_index
 
@@ -28,7 +29,7 @@ class PackingCollator:
         collator: makes padded batches.
         image_token: stands for an image in ``input_ids``.
         filler_token: what rows are filled up with.
-        one_row: see `visatb.row_packing.takes_one_row`.
+        one_row: whether all samples come in one row, see `visatb.layouts.layout_of`.
         rope_index: positions of models that have more than one for a token.
     """
 
@@ -47,12 +48,12 @@ class PackingCollator:
 def packing_collator(
     collator: Collator, processor: ProcessorMixin, model: PreTrainedModel, attention: str
 ) -> PackingCollator:
-    """Return the collator that packs what ``collator`` makes, for ``model`` with this implementation of attention."""
+    """Return the collator that packs what ``collator`` makes, for ``model`` with an implementation of attention."""
     return PackingCollator(
         collator,
         image_token=processor.image_token_id,
         filler_token=processor.tokenizer.pad_token_id,
-        one_row=takes_one_row(attention),
+        one_row=layout_of(True, attention) == "one_row",
         rope_index=rope_index(model),
     )
 
