@@ -205,7 +205,7 @@ class WeightedLossMixin(Trainer):
         """Return the loss and the task of each supervised token of a micro-batch, and the model's outputs."""
         supervised = inputs["labels"][:, 1:] != IGNORED
         task_ids = self._task_ids(inputs, supervised)
-        with head_sees_only(self.accelerator.unwrap_model(model), F.pad(supervised, (0, 1))):
+        with head_sees_only(self.model, F.pad(supervised, (0, 1))):
             outputs = model(**_model_inputs(inputs), use_cache=False)
         return _nll(outputs.logits, inputs, supervised), task_ids, outputs
 
