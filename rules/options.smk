@@ -111,6 +111,7 @@ def machine_options(wildcards):
         packing=settings.packing,
         gradient_checkpointing=settings.gradient_checkpointing,
         deepspeed=settings.deepspeed,
+        workers=settings.workers_of(training_resources(wildcards)),
         save_steps=settings.save_steps,
         keep_checkpoints=settings.keep_checkpoints,
     )

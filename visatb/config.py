@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 from visatb.config_balancing import BalancingConfig, DwaConfig, Igbv1Config, VariantConfig
 from visatb.config_endpoint import JudgeConfig
 from visatb.config_l2t import L2TConfig
-from visatb.config_resources import ResourcesConfig
+from visatb.config_resources import ResourcesConfig, TrainingResources
 from visatb.config_reuse import AddingConfig, GroupingConfig, ImportsConfig
 from visatb.config_sources import SPLITS, SourceConfig, SplitFiles, each_split
 from visatb.config_taskgalaxy import TaskGalaxyConfig
@@ -15,6 +15,7 @@ from visatb.config_throughput import Throughput, ThroughputConfig
 from visatb.config_tracking import TrackingConfig
 from visatb.config_types import (
     FloatFromZero,
+    IntFromZero,
     Name,
     Number,
     Paths,
@@ -117,8 +118,19 @@ class TrainingConfig(Section):
         "step", description="Eq. 2 over the whole optimiser step, or per micro-batch as in the authors' code"
     )
     deepspeed: str | None = Field(None, description="a DeepSpeed config file, e.g. `config/deepspeed/zero3.json`")
+    workers: IntFromZero | None = Field(
+        None,
+        description="processes that make the micro-batches of one device, 0 for the training's own; left out, one for "
+        "each CPU core that its job has beyond one a GPU, 1 to 8, and none on CPUs",
+    )
     save_steps: PositiveInt = Field(200, description="optimiser steps between two checkpoints")
     keep_checkpoints: Annotated[int, Number, Field(ge=2)] = Field(2, description="how many checkpoints are kept")
+
+    def workers_of(self, job: TrainingResources) -> int:
+        """Return the processes that make the micro-batches of one of a training's devices."""
+        if self.workers is not None:
+            return self.workers
+        return min(8, max(1, job.cpus // job.gpus - 1)) if job.gpus else 0
 
 
 class EvaluationConfig(Section):

@@ -49,9 +49,9 @@ class MicroBatches:
 def padding(tokens: np.ndarray, has_image: np.ndarray, micro_batches: MicroBatches) -> tuple[np.ndarray, float]:
     """Return the padding of each sample, shape [samples], and the tokens of blank pictures.
 
-    Samples come in random order. Each is padded to the longest of its micro-batch, or, where they share rows, what fills
-    these up is told of all in a micro-batch alike. If any has an image, a micro-batch without one gets a blank picture
-    beside its samples.
+    Samples come in random order. Each is padded to the longest of its micro-batch, or, where they share rows, what
+    fills these up is told of all in a micro-batch alike. If any has an image, a micro-batch without one gets a blank
+    picture beside its samples.
 
     Args:
         tokens: of each sample, shape [samples].
@@ -77,9 +77,7 @@ def padding(tokens: np.ndarray, has_image: np.ndarray, micro_batches: MicroBatch
     return result, float(blanks)
 
 
-def mixture_tokens(
-    counts: Mapping[str, Counts], sizes: Mapping[str, int], micro_batches: MicroBatches
-) -> pd.DataFrame:
+def mixture_tokens(counts: Mapping[str, Counts], sizes: Mapping[str, int], micro_batches: MicroBatches) -> pd.DataFrame:
     """Return a row a sample of a mixture: ``task``, `PARTS`, ``tokens``, ``is_cut`` and its ``padding``.
 
     The first of a task's drawing order are taken; where more are wanted than were counted, the counted ones stand for

@@ -59,6 +59,7 @@ def arguments() -> argparse.Namespace:
     machine.add_argument("--packing", action="store_true", help="samples one after another in few rows, not padded")
     machine.add_argument("--gradient-checkpointing", action="store_true")
     machine.add_argument("--deepspeed", help="a DeepSpeed config file")
+    machine.add_argument("--workers", type=int, default=0, help="processes of a device that make micro-batches")
     machine.add_argument("--save-steps", type=int, default=200)
     machine.add_argument("--keep-checkpoints", type=int, default=2)
     tracking = parser.add_argument_group("tracking: where the course is shown, beside TensorBoard files")

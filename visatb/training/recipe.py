@@ -73,6 +73,7 @@ def training_arguments(recipe: Recipe, machine: Machine, output: str | Path) -> 
         ddp_find_unused_parameters=True,
         ddp_backend="gloo" if on_cpu and world_size() > 1 else None,
         dataloader_num_workers=machine.workers,
+        dataloader_persistent_workers=machine.workers > 0,
         dataloader_pin_memory=not on_cpu,
         save_strategy="steps",
         save_steps=machine.save_steps,
