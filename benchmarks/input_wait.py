@@ -33,7 +33,6 @@ from visatb.training.models import freeze, load_model, load_processor, padding_i
 from visatb.training.packing import PackingCollator
 from visatb.training.trainer import VitwTrainer
 
-
 WORDS = ("a", "red", "square", "left", "of", "the", "blue", "circle", "and", "two", "green", "rings", "above", "it")
 
 

@@ -36,7 +36,7 @@ from visatb.data.mixtures import read_mixture
 from visatb.training.collator import IGNORED, Collator, Sample, chat_messages, open_image
 from visatb.training.fit import MixtureDataset
 from visatb.training.mixin import head_sees_only
-from visatb.training.models import freeze, load_model, load_processor
+from visatb.training.models import freeze, load_model, load_processor, skip_unused_layers
 from visatb.training.packing import packing_collator
 from visatb.training.recipe import Machine, Recipe, training_arguments
 from visatb.training.trainer import VitwTrainer
@@ -166,6 +166,8 @@ class Trainings:
         lambdas = {task: 0.5 + number / len(self._tasks) for number, task in enumerate(self._tasks)}
 
         def make(given: dict[str, Any], model: PreTrainedModel) -> Trainer:
+            if kind is not WholeLogitsTrainer:
+                skip_unused_layers(model)
             return kind(
                 **given,
                 data_collator=self._packing(model) if packs else self._padding,
@@ -187,6 +189,7 @@ class Trainings:
             return Trainer(**given, data_collator=PlainCollator(self._processor))
 
         def unweighted(given: dict[str, Any], model: PreTrainedModel) -> Trainer:
+            skip_unused_layers(model)
             return UnweightedTrainer(**given, data_collator=self._packing(model))
 
         return {
