@@ -108,8 +108,10 @@ def machine_options(wildcards):
         micro_batch_size=settings.micro_batch_size,
         gpus=training_resources(wildcards).gpus,
         attention=model_of(wildcards).attention,
+        packing=settings.packing,
         gradient_checkpointing=settings.gradient_checkpointing,
         deepspeed=settings.deepspeed,
+        workers=settings.workers_of(training_resources(wildcards)),
         save_steps=settings.save_steps,
         keep_checkpoints=settings.keep_checkpoints,
     )

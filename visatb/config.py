@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 from visatb.config_balancing import BalancingConfig, DwaConfig, Igbv1Config, VariantConfig
 from visatb.config_endpoint import JudgeConfig
 from visatb.config_l2t import L2TConfig
-from visatb.config_resources import ResourcesConfig
+from visatb.config_resources import ResourcesConfig, TrainingResources
 from visatb.config_reuse import AddingConfig, GroupingConfig, ImportsConfig
 from visatb.config_served import ServedConfig
 from visatb.config_sources import SPLITS, SourceConfig, SplitFiles, each_split
@@ -16,6 +16,7 @@ from visatb.config_throughput import Throughput, ThroughputConfig
 from visatb.config_tracking import TrackingConfig
 from visatb.config_types import (
     FloatFromZero,
+    IntFromZero,
     Name,
     Number,
     Paths,
@@ -99,6 +100,9 @@ class TrainingConfig(Section):
     epochs: PositiveFloat = Field(1.0, description="passes over the mixture")
     global_batch_size: PositiveInt = Field(128, description="samples of one optimiser step, over all devices")
     micro_batch_size: PositiveInt = Field(16, description="samples that one device holds at a time")
+    packing: bool = Field(
+        True, description="a micro-batch's samples stand one after another in few rows; otherwise each is padded"
+    )
     learning_rate: PositiveFloat = Field(2.0e-5, description="AdamW's highest learning rate, reached after the warm-up")
     warmup: Share = Field(0.03, description="share of the steps in which the learning rate rises")
     schedule: Literal["cosine", "linear", "constant_with_warmup"] = Field(
@@ -115,8 +119,19 @@ class TrainingConfig(Section):
         "step", description="Eq. 2 over the whole optimiser step, or per micro-batch as in the authors' code"
     )
     deepspeed: str | None = Field(None, description="a DeepSpeed config file, e.g. `config/deepspeed/zero3.json`")
+    workers: IntFromZero | None = Field(
+        None,
+        description="processes that make the micro-batches of one device, 0 for the training's own; left out, one for "
+        "each CPU core that its job has beyond one a GPU, 1 to 8, and none on CPUs",
+    )
     save_steps: PositiveInt = Field(200, description="optimiser steps between two checkpoints")
     keep_checkpoints: Annotated[int, Number, Field(ge=2)] = Field(2, description="how many checkpoints are kept")
+
+    def workers_of(self, job: TrainingResources) -> int:
+        """Return the processes that make the micro-batches of one of a training's devices."""
+        if self.workers is not None:
+            return self.workers
+        return min(8, max(1, job.cpus // job.gpus - 1)) if job.gpus else 0
 
 
 class EvaluationConfig(Section):

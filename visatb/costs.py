@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from visatb.experiment import Experiment, Run
+from visatb.layouts import layout_of
 from visatb.throughput import PREDICT, Speeds
-from visatb.token_ledger import Counts, mixture_tokens, tasks_without_counts
+from visatb.token_ledger import Counts, MicroBatches, mixture_tokens, tasks_without_counts
 
 FLOAT = 4
 """Bytes of a parameter: models are trained and saved in float32."""
@@ -79,9 +80,9 @@ class RunCosts:
         if tasks_without_counts(basis.counts, list(self.samples)):
             return None, None
         config = self.experiment.config
-        mixture = mixture_tokens(
-            basis.counts, self.samples, config.training.micro_batch_size, basis.blank_row, config.seed
-        )
+        layout = layout_of(config.training.packing, self.experiment.model_of(self.run.name).attention)
+        micro_batches = MicroBatches(config.training.micro_batch_size, layout, basis.blank_row, config.seed)
+        mixture = mixture_tokens(basis.counts, self.samples, micro_batches)
         padding = mixture["padding"].sum()
         epochs = config.training.epochs
         return round((mixture["tokens"].sum() + padding) * epochs), round(padding * epochs)

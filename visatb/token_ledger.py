@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from visatb.layouts import Layout
+from visatb.row_packing import deal_into_rows
+
 PARTS = ("supervised", "instruction", "template", "image")
 """What the tokens of a record are: learned from; what people said; what the chat template adds; the picture."""
 
@@ -26,41 +29,55 @@ class Counts:
     table: pd.DataFrame
 
 
-def padding(
-    tokens: np.ndarray, has_image: np.ndarray, micro_batch_size: int, blank: int, seed: int
-) -> tuple[np.ndarray, int]:
+@dataclass(frozen=True)
+class MicroBatches:
+    """How a training puts its samples together.
+
+    Attributes:
+        size: samples that one device holds at a time.
+        layout: how they share rows.
+        blank: tokens of the row with the blank picture.
+        seed: of the order of the samples.
+    """
+
+    size: int
+    layout: Layout = "padded"
+    blank: int = 0
+    seed: int = 0
+
+
+def padding(tokens: np.ndarray, has_image: np.ndarray, micro_batches: MicroBatches) -> tuple[np.ndarray, float]:
     """Return the padding of each sample, shape [samples], and the tokens of blank pictures.
 
-    Samples come in random order, and each is padded to the longest of its micro-batch. If any has an image, a
-    micro-batch without one gets a blank picture of ``blank`` tokens beside its samples.
+    Samples come in random order. Each is padded to the longest of its micro-batch, or, where they share rows, what
+    fills these up is told of all in a micro-batch alike. If any has an image, a micro-batch without one gets a blank
+    picture beside its samples.
 
     Args:
         tokens: of each sample, shape [samples].
         has_image: of each sample, shape [samples].
-        micro_batch_size: samples that one device holds at a time.
-        blank: tokens of the row with the blank picture.
-        seed: of the order.
+        micro_batches: how samples are put together.
     """
-    order = np.random.default_rng(seed).permutation(len(tokens))
-    places = np.full(-(-len(order) // micro_batch_size) * micro_batch_size, -1)
+    order = np.random.default_rng(micro_batches.seed).permutation(len(tokens))
+    places = np.full(-(-len(order) // micro_batches.size) * micro_batches.size, -1)
     places[: len(order)] = order
-    rows = places.reshape(-1, micro_batch_size)
+    rows = places.reshape(-1, micro_batches.size)
     is_there = rows >= 0
-    lengths = np.where(is_there, tokens[rows], 0)
-    longest = lengths.max(axis=1, initial=0)
-    blanks = 0
-    if has_image.any():
-        is_text = ~(has_image[rows] & is_there).any(axis=1)
-        longest = np.where(is_text, np.maximum(longest, blank), longest)
-        blanks = int(longest[is_text].sum())
-    result = np.zeros(len(tokens), dtype=int)
-    result[rows[is_there]] = (longest[:, None] - lengths)[is_there]
-    return result, blanks
+    is_text = has_image.any() & ~(has_image[rows] & is_there).any(axis=1)
+    lengths = np.column_stack([np.where(is_there, tokens[rows], 0), np.where(is_text, micro_batches.blank, 0)])
+    if micro_batches.layout == "padded":
+        longest = lengths.max(axis=1, initial=0)
+        of_each, blanks = longest[:, None] - lengths[:, :-1], longest[is_text].sum()
+    else:
+        fillers = deal_into_rows(lengths, micro_batches.layout == "one_row")[1]
+        of_each = np.repeat((fillers / is_there.sum(axis=1))[:, None], micro_batches.size, axis=1)
+        blanks = lengths[:, -1].sum()
+    result = np.zeros(len(tokens))
+    result[rows[is_there]] = of_each[is_there]
+    return result, float(blanks)
 
 
-def mixture_tokens(
-    counts: Mapping[str, Counts], sizes: Mapping[str, int], micro_batch_size: int, blank: int, seed: int
-) -> pd.DataFrame:
+def mixture_tokens(counts: Mapping[str, Counts], sizes: Mapping[str, int], micro_batches: MicroBatches) -> pd.DataFrame:
     """Return a row a sample of a mixture: ``task``, `PARTS`, ``tokens``, ``is_cut`` and its ``padding``.
 
     The first of a task's drawing order are taken; where more are wanted than were counted, the counted ones stand for
@@ -69,9 +86,7 @@ def mixture_tokens(
     Args:
         counts: task -> its counted records.
         sizes: task -> how many of its samples the mixture holds.
-        micro_batch_size: samples that one device holds at a time.
-        blank: tokens of a blank picture, see `padding`.
-        seed: of the order.
+        micro_batches: how samples are put together.
     """
     parts = []
     for task, size in sizes.items():
@@ -79,13 +94,11 @@ def mixture_tokens(
         rows = np.resize(np.arange(len(table)), size)
         parts.append(table.iloc[rows].assign(task=task))
     mixture = pd.concat(parts, ignore_index=True)
-    of_each, blanks = padding(
-        mixture["tokens"].to_numpy(), mixture["has_image"].to_numpy(bool), micro_batch_size, blank, seed
-    )
+    of_each, blanks = padding(mixture["tokens"].to_numpy(), mixture["has_image"].to_numpy(bool), micro_batches)
     return mixture.assign(padding=of_each + blanks / max(1, len(mixture)))
 
 
-def token_ledger(counts: Mapping[str, Counts], micro_batch_size: int, blank: int, seed: int) -> pd.DataFrame:
+def token_ledger(counts: Mapping[str, Counts], micro_batches: MicroBatches) -> pd.DataFrame:
     """Return a row a task: what its train split is made of, and its share of all supervised tokens.
 
     That share is the weight which the task has in Eq. 1 before any lambda. ``padding`` is that of an epoch on the whole
@@ -99,7 +112,7 @@ def token_ledger(counts: Mapping[str, Counts], micro_batch_size: int, blank: int
     columns = ["task", "samples", "counted", *PARTS, "padding", "tokens", "cut"]
     if not counts:
         return pd.DataFrame(columns=[*columns[:-1], "share", "cut"])
-    mixture = mixture_tokens(counts, {task: one.samples for task, one in counts.items()}, micro_batch_size, blank, seed)
+    mixture = mixture_tokens(counts, {task: one.samples for task, one in counts.items()}, micro_batches)
     rows = []
     for task, counted in counts.items():
         scale = counted.samples / max(1, len(counted.table))

@@ -255,3 +255,12 @@ def test_the_plan_counts_the_base_model_as_no_training_and_names_methods_that_wo
     text = plan_text(table, 1.0, 1 / 32, 3, "simple", lines)
     assert "Measuring the weights costs 1.03 times a final training, counted in samples (1 + R_mini = 1.03)" in text
     assert "Methods that would do what ew does:\n  - igbv1" in text
+
+
+@pytest.mark.parametrize(
+    ("gpus", "cpus", "workers"), [(0, 8, 0), (1, 8, 7), (8, 64, 7), (4, 128, 8), (8, 8, 1), (1, 1, 1)]
+)
+def test_workers_are_one_for_each_core_beyond_one_a_gpu(gpus: int, cpus: int, workers: int):
+    of = experiment(resources={"final": {"gpus": gpus, "cpus": cpus}}).config
+    assert of.training.workers_of(of.resources.final) == workers
+    assert experiment(training={"workers": 3}).config.training.workers_of(of.resources.final) == 3

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from reference_training import equation_2
 from test_vitw_loss import Recorder, Samples, distance, gradients_of
-from training_examples import LAMBDAS, TASKS, mixture, model_of, processor_of, sample, save_tiny, train, turns
+from training_examples import LAMBDAS, TASKS, mixture, model_of, packing, processor_of, sample, save_tiny, train, turns
 from transformers import PrinterCallback, ProcessorMixin, TrainingArguments
 
 from visatb.data.demo import BOX, CAPTION, REGION, SHORT_ANSWER, demo_sample
@@ -208,7 +208,7 @@ def test_loss_and_gradient_are_those_of_equation_2_with_shares(
         model=model_of(family),
         args=arguments,
         train_dataset=Samples(samples),
-        data_collator=Collator(processor_of(family), TASKS, 512, instructions=Instructions(weight, SENTENCES)),
+        data_collator=packing(family, instructions=Instructions(weight, SENTENCES)),
         callbacks=[recorder],
         tasks=TASKS,
         weighting=Method().weighting(TASKS, weights_of(TASKS, LAMBDAS, "test"), seed=5),

@@ -11,7 +11,15 @@ from visatb.chat import chat_messages
 from visatb.data.demo import DEMO_TASKS, demo_sample
 from visatb.errors import VisatbError
 from visatb.training.collator import IGNORED, Collator
-from visatb.training.models import FAMILIES, freeze, load_model, load_processor, model_family, read_template
+from visatb.training.models import (
+    FAMILIES,
+    freeze,
+    load_model,
+    load_processor,
+    model_family,
+    read_template,
+    skip_unused_layers,
+)
 from visatb.training.tiny import build_tiny
 
 SYSTEM = (
@@ -207,3 +215,26 @@ def test_a_template_without_marked_answers_is_replaced_by_one_with(family: str, 
     processor.save_pretrained(tmp_path)
     template = load_processor(tmp_path).chat_template
     assert template == read_template({"llava": "vicuna_v1", "qwen2_vl": "qwen2_vl"}[family])
+
+
+@pytest.mark.parametrize("layer", [-2, -3, [1, -2], -1, 2])
+def test_layers_that_the_picture_is_not_taken_from_are_skipped(layer: int | list[int]) -> None:
+    model, pixels = build_tiny("llava", 1)[0], torch.rand(2, 3, 64, 64)
+    model.config.vision_feature_layer = layer
+    called: list[int] = []
+    for number, one in enumerate(model.model.vision_tower.encoder.layers):
+        one.self_attn.register_forward_pre_hook(lambda *_, number=number: called.append(number))
+    names = list(model.state_dict())
+
+    def taken() -> torch.Tensor:
+        # As the model's own code has it: of several layers, their states side by side.
+        states = model.model.vision_tower(pixels, output_hidden_states=True).hidden_states
+        return torch.cat([states[one][:, 1:] for one in ([layer] if isinstance(layer, int) else layer)], dim=-1)
+
+    before, all_called = taken(), len(called)
+    skip_unused_layers(model)
+    called.clear()
+    assert torch.equal(taken(), before)
+    assert all_called == 3
+    assert called == list(range({-2: 2, -3: 1, -1: 3, 2: 2}[layer] if isinstance(layer, int) else 2))
+    assert list(model.state_dict()) == names

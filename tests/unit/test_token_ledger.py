@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 from safetensors import safe_open
-from training_examples import model_of, sample, save_tiny, turns
+from training_examples import model_of, packing, sample, save_tiny, turns
 from transformers import ProcessorMixin
 
-from visatb.token_ledger import PARTS, Counts, mixture_tokens, padding, token_ledger
+from visatb.layouts import layout_of
+from visatb.row_packing import REAL
+from visatb.token_ledger import PARTS, Counts, MicroBatches, mixture_tokens, padding, token_ledger
 from visatb.training.collator import IGNORED, Collator, Sample
 from visatb.training.models import FAMILIES, freeze, load_config, load_processor, read_template
 from visatb.training.token_counts import TokenCounter, model_size
@@ -109,7 +111,7 @@ def test_the_model_s_size_is_that_of_its_files(family: str, tmp_path: Path):
 def test_padding_fills_each_micro_batch_to_its_longest():
     rng = np.random.default_rng(4)
     tokens, has_image = rng.integers(1, 90, 103), rng.random(103) < 0.3
-    found, blanks = padding(tokens, has_image, 4, blank=50, seed=7)
+    found, blanks = padding(tokens, has_image, MicroBatches(4, "padded", blank=50, seed=7))
     order = np.random.default_rng(7).permutation(103)
     expected, rows = dict.fromkeys(range(103), 0), 0
     for start in range(0, 103, 4):
@@ -122,8 +124,34 @@ def test_padding_fills_each_micro_batch_to_its_longest():
             expected[int(one)] = longest - tokens[one]
     assert found.tolist() == list(expected.values())
     assert blanks == rows > 0
-    assert padding(tokens, has_image, 1, blank=0, seed=7)[0].sum() == 0
-    assert padding(tokens, np.zeros(103, bool), 4, blank=50, seed=7)[1] == 0, "nothing but texts needs no picture"
+    assert padding(tokens, has_image, MicroBatches(1))[0].sum() == 0
+    texts = np.zeros(103, bool)
+    assert padding(tokens, texts, MicroBatches(4, blank=50))[1] == 0, "nothing but texts needs no picture"
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "flash_attention_2"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_fillers_of_shared_rows_are_those_that_trainings_read(family: str, attention: str, tmp_path: Path):
+    samples = [sample(("caption", "vqa", "ocr", "text")[number % 4], number) for number in range(11)]
+    samples += [sample("text", number) for number in range(8)]
+    collator = packing(family, attention, always_an_image=True)
+    for number, one in enumerate(samples):
+        if one["image"]:
+            one["image"].save(tmp_path / f"{number}.png")
+            one["image"] = str(tmp_path / f"{number}.png")
+    counter = TokenCounter(processor_of(family), 512)
+    counted = counter.count(samples)
+    tokens, has_image = counted["tokens"].to_numpy(), counted["has_image"].to_numpy()
+    for size in (1, 4, 8):
+        order = np.random.default_rng(7).permutation(len(samples))
+        groups = [order[start : start + size] for start in range(0, len(order), size)]
+        batches = [collator([samples[one] for one in group]) for group in groups]
+        read = sum(batch["input_ids"].numel() for batch in batches)
+        micro_batches = MicroBatches(size, layout_of(True, attention), counter.blank_row(), seed=7)
+        of_each, blanks = padding(tokens, has_image, micro_batches)
+        assert read == pytest.approx(tokens.sum() + of_each.sum() + blanks)
+        # At least so many are samples' own, the blank picture's among them.
+        assert of_each.sum() <= (1 - REAL) * read
 
 
 def counts(supervised: list[int], samples: int | None = None) -> Counts:
@@ -133,15 +161,15 @@ def counts(supervised: list[int], samples: int | None = None) -> Counts:
 
 
 def test_the_share_of_supervised_tokens_is_the_weight_before_any_lambda():
-    ledger = token_ledger({"a": counts([1, 1, 1, 1]), "b": counts([6, 6])}, 2, 0, 0).set_index("task")
+    ledger = token_ledger({"a": counts([1, 1, 1, 1]), "b": counts([6, 6])}, MicroBatches(2)).set_index("task")
     assert ledger["share"].tolist() == [0.25, 0.75]
     assert ledger.loc["b", [*PARTS]].tolist() == [12, 6, 4, 32]
     assert (ledger["tokens"] == ledger[[*PARTS, "padding"]].sum(axis=1)).all()
-    assert token_ledger({}, 2, 0, 0).empty
+    assert token_ledger({}, MicroBatches(2)).empty
 
 
 def test_counted_records_stand_for_those_that_were_not():
-    ledger = token_ledger({"a": counts([2, 4], samples=1000), "b": counts([1])}, 1, 0, 0).set_index("task")
+    ledger = token_ledger({"a": counts([2, 4], samples=1000), "b": counts([1])}, MicroBatches(1)).set_index("task")
     assert ledger.loc["a", ["samples", "counted", "supervised", "image"]].tolist() == [1000, 2, 3000, 16000]
-    mixture = mixture_tokens({"a": counts([2, 4])}, {"a": 5}, 1, 0, 0)
+    mixture = mixture_tokens({"a": counts([2, 4])}, {"a": 5}, MicroBatches(1))
     assert mixture["supervised"].tolist() == [2, 4, 2, 4, 2]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from reference_training import SILENT, equation_2, token_losses
 from torch.utils.data import Dataset
-from training_examples import LAMBDAS, TASKS, model_of, processor_of, sample
+from training_examples import LAMBDAS, TASKS, model_of, packing, processor_of, sample
 from transformers import PreTrainedModel, PrinterCallback, TrainerCallback, TrainingArguments
 
 from visatb.errors import VisatbError
@@ -76,6 +76,7 @@ def trained(
     lambdas: dict[str, float] = LAMBDAS,
     normalization: str = "step",
     method: Method | None = None,
+    packs: bool = True,
     **options: Any,
 ) -> tuple[Recorder, VitwTrainer]:
     """Train for one epoch, in the samples' order, and return what each step's gradient and loss were."""
@@ -100,7 +101,7 @@ def trained(
         model=model_of(family),
         args=arguments,
         train_dataset=Samples(samples),
-        data_collator=Collator(processor_of(family), TASKS, 512),
+        data_collator=packing(family) if packs else packing(family).collator,
         callbacks=[recorder],
         tasks=TASKS,
         weighting=(method or Method()).weighting(TASKS, weights_of(TASKS, lambdas, "test"), seed=5),
@@ -131,10 +132,11 @@ def distance(found: Gradients, expected: Gradients) -> float:
         pytest.param("qwen2_vl", BY_TASK, 3, 3, id="qwen2_vl, three of 3"),
     ],
 )
+@pytest.mark.parametrize("packs", [True, False])
 def test_loss_and_gradient_are_those_of_expected_of(
-    tmp_path: Path, family: str, samples: list[Sample], size: int, accumulation: int
+    tmp_path: Path, family: str, samples: list[Sample], size: int, accumulation: int, packs: bool
 ) -> None:
-    recorder, _ = trained(tmp_path, family, samples, size, accumulation)
+    recorder, _ = trained(tmp_path, family, samples, size, accumulation, packs=packs)
     loss, gradients = expected_of(family, split(samples, size), LAMBDAS)
     assert len(recorder.gradients) == 1
     assert recorder.logs[0]["loss"] == pytest.approx(loss, rel=1e-6)

@@ -18,8 +18,9 @@ from transformers import PreTrainedModel, ProcessorMixin
 from visatb.data.demo import demo_sample
 from visatb.data.mixtures import MIXTURE_SCHEMA
 from visatb.files import write_parquet
-from visatb.training.collator import Sample
+from visatb.training.collator import Collator, Sample
 from visatb.training.fit import fit
+from visatb.training.packing import PackingCollator, packing_collator
 from visatb.training.recipe import Machine, Recipe
 from visatb.training.tiny import build_tiny
 from visatb.training.weighting_methods import Method
@@ -57,6 +58,12 @@ def model_of(family: str) -> PreTrainedModel:
     model = copy.deepcopy(_built(family, 1)[0])
     model.set_attn_implementation("eager")
     return model
+
+
+def packing(family: str, attention: str = "eager", **options: Any) -> PackingCollator:
+    """Return the collator that a training of a tiny model has; ``options`` are those of `Collator`."""
+    processor = processor_of(family)
+    return packing_collator(Collator(processor, TASKS, 512, **options), processor, _built(family, 1)[0], attention)
 
 
 def save_tiny(family: str, folder: Path) -> Path:
@@ -100,7 +107,7 @@ def training_command(
     launcher = [sys.executable]
     if processes > 1:
         launcher += ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), "--"]
-    settings = RECIPE | {"micro-batch-size": 4, "attention": "eager"}
+    settings = RECIPE | {"micro-batch-size": 4, "attention": "eager", "packing": True}
     settings |= {name.replace("_", "-"): value for name, value in options.items()}
     flags = [f"--{name}" for name, value in settings.items() if value is True]
     values = {name: value if isinstance(value, list) else [value] for name, value in settings.items()}

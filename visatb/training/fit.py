@@ -28,7 +28,8 @@ from visatb.training.deepspeed_setup import prepare_deepspeed
 from visatb.training.gpus import take_gpus
 from visatb.training.history import History
 from visatb.training.instructions import Instructions
-from visatb.training.models import freeze, load_model, load_processor
+from visatb.training.models import freeze, load_model, load_processor, skip_unused_layers
+from visatb.training.packing import packing_collator
 from visatb.training.processes import (
     TRY_AGAIN,
     LeaveOnSignal,
@@ -212,13 +213,15 @@ def _trainer(
     processor = load_processor(base)
     model = load_model(base, dtype=torch.float32, attention=machine.attention)
     freeze(model, recipe.freeze)
+    skip_unused_layers(model)
+    # A copy: a tokenizer notes how it last padded, and what is saved must not depend on the steps of this attempt.
     has_images = table["image"].null_count < len(table)
+    collator = Collator(copy.deepcopy(processor), tasks, recipe.max_length, has_images, instructions)
     trainer = _CheckpointingTrainer(
         model=model,
         args=arguments,
         train_dataset=MixtureDataset(table),
-        # A copy: a tokenizer notes how it last padded, and what is saved must not depend on the steps of this attempt.
-        data_collator=Collator(copy.deepcopy(processor), tasks, recipe.max_length, has_images, instructions),
+        data_collator=packing_collator(collator, processor, model, machine.attention) if machine.packing else collator,
         processing_class=processor,
         tasks=tasks,
         weighting=weighting,

@@ -50,9 +50,10 @@ class WeightedLossMixin(Trainer):
     split. With ``normalization="micro_batch"`` they run over one rank's micro-batch instead, as in the authors' code.
 
     A batch holds ``labels`` [samples, tokens], which are shifted here, and ``task_ids``: the place of each sample's
-    task in ``task_weights``, shape [samples] or, where a row packs several samples, [samples, tokens].
-    `with_task_ids` adds them. ``token_weights`` [samples, tokens], where there are any, are a token's share of its
-    task's weight.
+    task in ``task_weights``, shape [samples] or [samples, tokens]. `with_task_ids` adds them. ``token_weights``
+    [samples, tokens], where there are any, are a token's share of its task's weight. Where a row packs several samples,
+    ``task_ids`` and all others are [rows, tokens], and ``sample_ids`` [rows, tokens] tell the samples apart: they are
+    counted from 0 as the sampler gave them, and negative on what belongs to none.
 
     Args:
         task_weights: task -> lambda.
@@ -136,9 +137,9 @@ class WeightedLossMixin(Trainer):
         real = len(self.train_dataset) % (size * self.args.world_size)
         if real == 0 or not self.accelerator.gradient_state.end_of_dataloader:
             return
-        own = max(0, real - self.args.process_index * size)
-        last["labels"][own:] = IGNORED
-        last["task_ids"][own:] = NO_TASK
+        repeated = _sample_ids(last) >= max(0, real - self.args.process_index * size)
+        last["labels"][repeated] = IGNORED
+        last["task_ids"][repeated if last["task_ids"].dim() == 2 else repeated[:, 0]] = NO_TASK
 
     def _count_tokens(self, batch: dict[str, torch.Tensor]) -> Vector:
         """Return the supervised tokens [tasks] of a micro-batch, each counted by its share of the task's weight."""
@@ -204,7 +205,7 @@ class WeightedLossMixin(Trainer):
         """Return the loss and the task of each supervised token of a micro-batch, and the model's outputs."""
         supervised = inputs["labels"][:, 1:] != IGNORED
         task_ids = self._task_ids(inputs, supervised)
-        with head_sees_only(self.accelerator.unwrap_model(model), F.pad(supervised, (0, 1))):
+        with head_sees_only(self.model, F.pad(supervised, (0, 1))):
             outputs = model(**_model_inputs(inputs), use_cache=False)
         return _nll(outputs.logits, inputs, supervised), task_ids, outputs
 
@@ -257,7 +258,15 @@ class WeightedLossMixin(Trainer):
 
 
 def _model_inputs(batch: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in batch.items() if key not in ("labels", "task_ids", "token_weights")}
+    own = ("labels", "task_ids", "token_weights", "sample_ids")
+    return {key: value for key, value in batch.items() if key not in own}
+
+
+def _sample_ids(batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return which sample of the micro-batch each token is of, [rows, tokens]; a row is one unless it is told."""
+    labels = batch["labels"]
+    rows = torch.arange(len(labels), device=labels.device)[:, None].expand_as(labels)
+    return batch.get("sample_ids", rows)
 
 
 def _shares(batch: dict[str, torch.Tensor], supervised: torch.Tensor) -> torch.Tensor:
@@ -273,8 +282,12 @@ def _nll(logits: torch.Tensor, batch: dict[str, torch.Tensor], supervised: torch
 
 
 def _unsupervised(batch: dict[str, torch.Tensor]) -> int:
-    task_ids = batch["task_ids"] if batch["task_ids"].dim() == 1 else batch["task_ids"][:, 0]
-    return int(((batch["labels"][:, 1:] == IGNORED).all(dim=1) & (task_ids != NO_TASK)).sum())
+    """Return how many samples of tasks have nothing to learn from."""
+    sample_ids, task_ids = _sample_ids(batch), batch["task_ids"]
+    of_tokens = task_ids if task_ids.dim() == 2 else task_ids[:, None].expand_as(sample_ids)
+    supervised = sample_ids[:, 1:][batch["labels"][:, 1:] != IGNORED]
+    of_tasks = sample_ids[(of_tokens != NO_TASK) & (sample_ids >= 0)]
+    return len(of_tasks.unique()) - len(supervised.unique())
 
 
 @dataclass(frozen=True)

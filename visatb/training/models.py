@@ -4,8 +4,9 @@ A checkpoint is named by its folder, or by its name on the hub with the revision
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -215,3 +216,23 @@ def freeze(model: PreTrainedModel, parts: Sequence[str]) -> None:
             model.get_submodule(name).requires_grad_(False)
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise VisatbError(f"freeze: with {', '.join(parts)} frozen nothing of the model is left to train")
+
+
+def skip_unused_layers(model: PreTrainedModel) -> None:
+    """Let the layers of LLaVA's vision tower after the one that it takes the picture from cost nothing.
+
+    They keep their parameters, which get no gradient either way.
+    """
+    if model.config.model_type != "llava":
+        return
+    layers, taken = model.model.vision_tower.encoder.layers, model.config.vision_feature_layer
+    states = [taken] if isinstance(taken, int) else taken
+    last = max(state % (len(layers) + 1) for state in states)
+    for layer in layers[last:]:
+        layer.forward = lambda hidden_states, *_, **__: hidden_states
+
+
+def rope_index(model: PreTrainedModel) -> Callable[..., Any] | None:
+    """Return Qwen2-VL's own function from a padded batch to its positions; None for models with one of a token."""
+    found: Callable[..., Any] | None = getattr(model.model, "get_rope_index", None)
+    return found

@@ -33,7 +33,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Machine:
-    """How a training is run here; its result does not depend on it but for rounding."""
+    """How a training is run here; its result does not depend on it but for rounding. Units as in the config."""
 
     micro_batch_size: int
     gpus: int = 0
@@ -42,6 +42,7 @@ class Machine:
     deepspeed: str | None = None
     save_steps: int = 200
     keep_checkpoints: int = 2
+    packing: bool = True
     workers: int = 0
 
 
@@ -72,6 +73,7 @@ def training_arguments(recipe: Recipe, machine: Machine, output: str | Path) -> 
         ddp_find_unused_parameters=True,
         ddp_backend="gloo" if on_cpu and world_size() > 1 else None,
         dataloader_num_workers=machine.workers,
+        dataloader_persistent_workers=machine.workers > 0,
         dataloader_pin_memory=not on_cpu,
         save_strategy="steps",
         save_steps=machine.save_steps,

@@ -1,0 +1,151 @@
+"""Share of a training's time in which it waits for its next micro-batch, by the number of processes that make them.
+
+python benchmarks/input_wait.py --mixture results/demo/mixtures/mini.arrow --base data/models/tiny-llava \\
+    --output benchmarks/results/input_wait.json
+
+Each round trains the same steps with each number of workers, with one thread. With 0 the training itself opens the
+pictures, fills in the template and packs the samples, and waits meanwhile. ``cpu`` is the processor time of training
+and workers together for a step: what counts where other trainings run on the remaining cores. Pictures come from the
+system's file cache.
+
+``full_size`` is what one process of one thread prepares in a second of processor time where pictures and conversations
+have the size of LLaVA-1.5's: JPEG of 640 x 480, made 336 x 336 with 576 tokens, and three exchanges of about a hundred
+words; the tokenizer is the tiny model's.
+"""
+
+import argparse
+import random
+import resource
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from PIL import Image
+from side_by_side import medians, write_figures
+from training import Stopwatch, Trainings
+from transformers import PrinterCallback
+from transformers.utils.logging import disable_progress_bar
+
+from visatb.training.collator import Collator, Sample
+from visatb.training.models import freeze, load_model, load_processor, padding_image_processor
+from visatb.training.packing import PackingCollator
+from visatb.training.trainer import VitwTrainer
+
+WORDS = ("a", "red", "square", "left", "of", "the", "blue", "circle", "and", "two", "green", "rings", "above", "it")
+
+
+class WatchedTrainer(VitwTrainer):
+    """Notes how long it waits for each step's micro-batches."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.waits: list[float] = []
+
+    def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the next step's micro-batches."""
+        started = time.perf_counter()
+        result = super().get_batch_samples(*args, **kwargs)
+        self.waits.append(time.perf_counter() - started)
+        return result
+
+
+def processor_seconds() -> float:
+    """Return the processor time of this process and of its children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def measured(trainings: Trainings, arguments: argparse.Namespace, workers: int) -> dict[str, float]:
+    """Train once; return the share of the wall time spent waiting, and seconds a step by both clocks."""
+    model = load_model(arguments.base, torch.float32, arguments.attention)
+    freeze(model, arguments.freeze)
+    with TemporaryDirectory() as folder:
+        settings = trainings.arguments(folder)
+        settings.dataloader_num_workers = workers
+        given = {"model": model, "args": settings, "train_dataset": trainings.mixture}
+        trainer = trainings.weighted(WatchedTrainer, "step", packs=True)(given, model)
+        trainer.remove_callback(PrinterCallback)
+        watch = Stopwatch(arguments.skipped)
+        trainer.add_callback(watch)
+        before = processor_seconds()
+        trainer.train()
+    # The first wait after the steps left out belongs to the first measured step.
+    waited = sum(trainer.waits[arguments.skipped : arguments.skipped + arguments.steps])
+    cpu = (processor_seconds() - before) / (arguments.skipped + arguments.steps)
+    return {"waiting": waited / watch.wall, "wall": watch.wall / arguments.steps, "cpu": cpu}
+
+
+def full_size(arguments: argparse.Namespace, folder: Path, samples: int = 160, batch: int = 16) -> float:
+    """Return the samples of full size that one process packs in a second of processor time."""
+    processor = load_processor(arguments.base)
+    processor.image_processor = padding_image_processor(processor.image_processor, 336)
+    processor.patch_size = 14
+    draw = random.Random(arguments.seed)
+    records: list[Sample] = []
+    for number in range(samples):
+        path = folder / f"{number}.jpg"
+        Image.effect_noise((640, 480), 40).convert("RGB").save(path, quality=85)
+        turns = [{"from": ("human", "gpt")[turn % 2], "value": sentence(draw, (12, 24)[turn % 2])} for turn in range(6)]
+        records.append({"conversations": turns, "image": str(path), "task": "all"})
+    collator = Collator(processor, ["all"], 2048)
+    packing = PackingCollator(collator, processor.image_token_id, processor.tokenizer.pad_token_id)
+    packing(records[:batch])
+    started = time.process_time()
+    for start in range(0, samples, batch):
+        packing(records[start : start + batch])
+    return samples / (time.process_time() - started)
+
+
+def sentence(draw: random.Random, words: int) -> str:
+    """Return so many words of the demo's."""
+    return " ".join(draw.choices(WORDS, k=words))
+
+
+def main() -> None:
+    """Measure in turns, print, and write the figures if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mixture", required=True, help="file of a run, its paths relative to the current folder")
+    parser.add_argument("--base", required=True, help="checkpoint folder")
+    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=100, help="optimiser steps that are measured")
+    parser.add_argument("--skipped", type=int, default=10, help="steps before them")
+    parser.add_argument("--batch", type=int, default=8, help="samples of a step")
+    parser.add_argument("--max-length", type=int, default=256)
+    parser.add_argument("--attention", default="eager", help="of this project's model file")
+    parser.add_argument("--freeze", nargs="*", default=["vision_tower"])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, help="JSON file for the figures")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    disable_progress_bar()
+    trainings = Trainings(arguments)
+    rounds: list[dict[str, dict[str, float]]] = []
+    for number in range(arguments.rounds):
+        turn = arguments.workers[:: -1 if number % 2 else 1]
+        rounds.append({str(workers): measured(trainings, arguments, workers) for workers in turn})
+    found = {
+        figure: {name: [one[name][figure] for one in rounds] for name in map(str, arguments.workers)}
+        for figure in ("waiting", "wall", "cpu")
+    }
+    figures = {"batch": arguments.batch, "steps": arguments.steps, "rounds": arguments.rounds}
+    figures |= {
+        "share_waiting": medians(found["waiting"]),
+        "wall_seconds_a_step": medians(found["wall"]),
+        "cpu_seconds_a_step": medians(found["cpu"]),
+        "all": found,
+    }
+    with TemporaryDirectory() as folder:
+        figures["full_size_samples_per_cpu_second"] = round(full_size(arguments, Path(folder)), 1)
+    print(f"one core prepares {figures['full_size_samples_per_cpu_second']} samples of full size a second")
+    for name, share in figures["share_waiting"].items():
+        wall, cpu = figures["wall_seconds_a_step"][name], figures["cpu_seconds_a_step"][name]
+        print(f"{name} workers: {share:6.1%} waiting, {1000 * wall:.1f} ms a step, {1000 * cpu:.1f} ms of processors")
+    if arguments.output:
+        write_figures(arguments.output, figures)
+
+
+if __name__ == "__main__":
+    main()
