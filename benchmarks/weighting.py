@@ -5,7 +5,7 @@ python benchmarks/weighting.py --rounds 7 --output benchmarks/results/weighting.
 Without: transformers' own Trainer, whose loss is the mean over the step's supervised tokens (Eq. 1), with the head at
 these tokens alone. With: the workflow's trainer with equal weights, which gives the same losses; that it does is
 checked. Both train a copy of the same model on the same batches, made before, so that nothing else is in a step. Once
-with the demo's model, once with one of 57 million parameters. Processor time of this process (one thread) stands
+with the demo's model, once with one of 44 million parameters. Processor time of this process (one thread) stands
 beside wall time, which other processes on the machine disturb.
 """
 
@@ -23,6 +23,7 @@ from side_by_side import medians, ratio, taking_turns, write_figures
 from torch import nn
 from torch.utils.data import Dataset
 from transformers import LlavaForConditionalGeneration, PreTrainedModel, PrinterCallback, Trainer, TrainerCallback
+from transformers.trainer_utils import SaveStrategy
 
 from visatb.data.demo import DEMO_TASKS, demo_sample
 from visatb.training.collator import IGNORED, Collator, Sample
@@ -53,7 +54,7 @@ class PlainTrainer(Trainer):
         labels = inputs.pop("labels")[:, 1:]
         inputs.pop("task_ids")
         supervised = labels != IGNORED
-        with head_sees_only(self.accelerator.unwrap_model(model), F.pad(supervised, (0, 1))):
+        with head_sees_only(self.model, F.pad(supervised, (0, 1))):
             logits = model(**inputs, use_cache=False).logits
         return F.cross_entropy(logits.float(), labels[supervised], reduction="sum") / num_items_in_batch
 
@@ -108,10 +109,11 @@ def larger(model: PreTrainedModel) -> PreTrainedModel:
 def step_time(model: PreTrainedModel, batches: Batches, way: str, losses: dict[str, float], folder: str) -> list[float]:
     """Return processor and wall time of a step [ms], the mean over all but the first ones."""
     recipe = Recipe(1, 1.0, 1, 1e-3, 0.05, "cosine", 0.0, 0.9, 0.98, 1.0, 4096, "bfloat16", "step", ())
-    clock = Clock()
+    clock, args = Clock(), training_arguments(recipe, Machine(micro_batch_size=1, attention="eager"), folder)
+    args.save_strategy = SaveStrategy.NO
     given: dict[str, Any] = {
         "model": copy.deepcopy(model),
-        "args": training_arguments(recipe, Machine(micro_batch_size=1, attention="eager"), folder),
+        "args": args,
         "train_dataset": batches,
         "data_collator": _the_one,
         "callbacks": [clock],

@@ -67,7 +67,7 @@ class WeightedLossMixin(Trainer):
         self._counts: Vector = np.zeros(len(self.tasks))
         self._coefficients: Vector | None = None
         self._micro_batches = 1
-        self._head = Head()
+        self._head = Head(self.accelerator.unwrap_model)
         self._nll_sums = torch.zeros(len(self.tasks), dtype=torch.float64, device=self.args.device)
         self._since_log = StepLoss(np.zeros(len(self.tasks)), np.zeros(len(self.tasks)))
         self.add_callback(_Steps(self))
@@ -193,11 +193,10 @@ class WeightedLossMixin(Trainer):
         self, model: nn.Module, inputs: dict[str, Any], logits_wanted: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor, Any]:
         """Return the loss and the task of each supervised token of a micro-batch, and the model's outputs."""
-        labels, base = inputs["labels"], self.accelerator.unwrap_model(model)
+        labels, tokens = inputs["labels"], self._counts.sum()
         supervised = labels[:, 1:] != IGNORED
         task_ids = self._task_ids(inputs, supervised)
-        given, tokens = _model_inputs(inputs), self._counts.sum()
-        nll, outputs = self._head.token_losses(model, base, given, labels, tokens, logits_wanted)
+        nll, outputs = self._head.token_losses(model, _model_inputs(inputs), labels, tokens, logits_wanted)
         return _shared(nll, inputs, supervised), task_ids, outputs
 
     def _evaluation_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool) -> Any:
