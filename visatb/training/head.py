@@ -61,7 +61,7 @@ class Head:
             model: the model, or what wraps it.
             inputs: what it is called with.
             labels: [samples, tokens], shifted here; `IGNORED` where nothing is supervised.
-            step_tokens: the number of labelled tokens in the whole optimiser step, the same on all ranks.
+            step_tokens: the count of labelled tokens in the whole optimiser step, the same on all ranks.
             logits_wanted: never make them in parts.
         """
         supervised = labels[:, 1:] != IGNORED
