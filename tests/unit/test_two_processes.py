@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+import train_in_parts
 from reference_training import EPOCHS, TOLERANCE, Reference, hard_samples, train_by_hand
 from safetensors.torch import save_file
 from training_examples import LAMBDAS, ROOT, mixture, recipe, save_tiny, start_training, train, weights_in
@@ -82,13 +83,13 @@ def tokens_after_step_3(folder: Path) -> list[float]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("family", "way", "size"),
+    ("family", "way", "size", "logits"),
     [
-        ("qwen2_vl", "DDP", 1),
-        ("qwen2_vl", "zero2", 2),
-        ("qwen2_vl", "zero3", 1),
-        ("qwen2_vl", "zero3_offload", 2),
-        ("llava", "zero3_offload", 1),
+        ("qwen2_vl", "DDP", 1, "in parts"),
+        ("qwen2_vl", "zero2", 2, "whole"),
+        ("qwen2_vl", "zero3", 1, "in parts"),
+        ("qwen2_vl", "zero3_offload", 2, "whole"),
+        ("llava", "zero3_offload", 1, "in parts"),
     ],
 )
 def test_two_processes_end_where_the_reference_does(
@@ -99,14 +100,17 @@ def test_two_processes_end_where_the_reference_does(
     family: str,
     way: str,
     size: int,
+    logits: str,
 ) -> None:
     options = WAYS[way] or {"gradient_checkpointing": True}
+    options = options | ({"script": Path(train_in_parts.__file__)} if logits == "in parts" else {})
     said = train(tmp_path, base_of(family), data, micro_batch_size=size, epochs=EPOCHS, processes=2, **options)
     distance = reference_of(family).distance(tmp_path / "model")
     print(f"{family} {way}: {distance:.1e}")
     assert distance < TOLERANCE
     assert weights_in(tmp_path / "model").keys() == weights_in(base_of(family)).keys()
-    assert len(said.splitlines()) < 8, said
+    assert said.count(train_in_parts.SAID) == (2 if logits == "in parts" else 0), said
+    assert len(said.splitlines()) < 10, said
 
 
 @pytest.mark.slow

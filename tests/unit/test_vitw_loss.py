@@ -13,6 +13,7 @@ from training_examples import LAMBDAS, TASKS, model_of, packing, processor_of, s
 from transformers import PreTrainedModel, PrinterCallback, TrainerCallback, TrainingArguments
 
 from visatb.errors import VisatbError
+from visatb.training import head
 from visatb.training.collator import IGNORED, Collator, Sample
 from visatb.training.trainer import VitwTrainer
 from visatb.training.weighting import weights_of
@@ -47,6 +48,14 @@ class Recorder(TrainerCallback):
     def on_log(self, *_: Any, logs: dict[str, Any], **__: Any) -> None:
         if "loss" in logs:
             self.logs.append(logs)
+
+
+@pytest.fixture(params=["whole", "in parts"])
+def logits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let the output head make logits at once, or a few positions' at a time."""
+    if request.param == "in parts":
+        monkeypatch.setattr(head, "LOGITS_AT_ONCE", 2000)
+    return request.param
 
 
 def gradients_of(model: PreTrainedModel) -> Gradients:
@@ -134,7 +143,7 @@ def distance(found: Gradients, expected: Gradients) -> float:
 )
 @pytest.mark.parametrize("packs", [True, False])
 def test_loss_and_gradient_are_those_of_expected_of(
-    tmp_path: Path, family: str, samples: list[Sample], size: int, accumulation: int, packs: bool
+    tmp_path: Path, logits: str, family: str, samples: list[Sample], size: int, accumulation: int, packs: bool
 ) -> None:
     recorder, _ = trained(tmp_path, family, samples, size, accumulation, packs=packs)
     loss, gradients = expected_of(family, split(samples, size), LAMBDAS)
@@ -213,7 +222,9 @@ STEPS = [sample(TASKS[(number * 7) % 4], number) for number in range(48)]  # 6 s
 
 
 @pytest.mark.parametrize("name", ["rlw", "dwa", "igbv1"])
-def test_weights_that_move_are_those_of_the_very_step_however_it_is_split(tmp_path: Path, name: MethodName) -> None:
+def test_weights_that_move_are_those_of_the_very_step_however_it_is_split(
+    tmp_path: Path, logits: str, name: MethodName
+) -> None:
     method = Method(name, BALANCED, dwa_window=2, igbv1_first_step=1, igbv1_last_step=2)
     options = {"method": method, "learning_rate": 1e-2, "lr_scheduler_type": "constant"}
     whole, _ = trained(tmp_path, "llava", STEPS, 8, 1, **options)

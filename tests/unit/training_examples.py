@@ -98,9 +98,15 @@ def mixture(folder: Path, samples: Sequence[Sample]) -> Path:
 
 
 def training_command(
-    folder: Path, base: Path, mixture: Path, processes: int = 1, weights: Mapping[str, float] = LAMBDAS, **options: Any
+    folder: Path,
+    base: Path,
+    mixture: Path,
+    processes: int = 1,
+    weights: Mapping[str, float] = LAMBDAS,
+    script: Path = ROOT / "workflow_scripts/train.py",
+    **options: Any,
 ) -> list[str]:
-    """Return the command that runs train.py in ``folder`` (model in ``folder/model``).
+    """Return the command that runs train.py, or another script in its place, in ``folder`` (model in ``folder/model``).
 
     ``options`` change the recipe or are the machine's.
     """
@@ -117,7 +123,7 @@ def training_command(
     places = {"run": "mini", "base": base, "mixture": mixture, "folder": folder, "output": folder / "model"}
     arguments += [text for name, value in places.items() for text in (f"--{name}", str(value))]
     given = ["--weight", *(f"{task}={value}" for task, value in weights.items())]
-    return [*launcher, str(ROOT / "workflow_scripts/train.py"), *flags, *arguments, *given]
+    return [*launcher, str(script), *flags, *arguments, *given]
 
 
 def start_training(folder: Path, base: Path, mixture: Path, **options: Any) -> subprocess.Popen[str]:

@@ -1,13 +1,10 @@
 """The loss of Eq. 2 for any script with a transformers Trainer: normalised over the whole optimiser step."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import has_length
@@ -15,20 +12,11 @@ from transformers.trainer_utils import has_length
 from visatb.errors import VisatbError
 from visatb.export.weights import read_task_weights
 from visatb.training.collator import IGNORED, NO_TASK
+from visatb.training.head import Head, losses_of
+from visatb.training.task_ids import with_task_ids
 from visatb.training.weighting import StepLoss, Vector, WeightedTokens, Weighting
 
 __all__ = ["WeightedLossMixin", "read_task_weights", "with_task_ids"]
-
-
-@contextmanager
-def head_sees_only(model: nn.Module, positions: torch.Tensor) -> Iterator[None]:
-    """Let the output head work on ``positions`` [samples, tokens] (bool) alone: logits are [positions, vocabulary]."""
-    head = model.get_output_embeddings()
-    handle = head.register_forward_pre_hook(lambda _, arguments: (arguments[0][positions], *arguments[1:]))
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 class _Steps(TrainerCallback):
@@ -80,6 +68,7 @@ class WeightedLossMixin(Trainer):
         self._counts: Vector = np.zeros(len(self.tasks))
         self._coefficients: Vector | None = None
         self._micro_batches = 1
+        self._head = Head(self.accelerator.unwrap_model)
         self._nll_sums = torch.zeros(len(self.tasks), dtype=torch.float64, device=self.args.device)
         self._since_log = StepLoss(np.zeros(len(self.tasks)), np.zeros(len(self.tasks)))
         self.add_callback(_Steps(self))
@@ -194,25 +183,28 @@ class WeightedLossMixin(Trainer):
         """
         if not model.training:
             return self._evaluation_loss(model, inputs, return_outputs)
-        nll, task_ids, outputs = self._token_losses(model, inputs)
+        nll, task_ids, outputs = self._token_losses(model, inputs, logits_wanted=return_outputs)
         self._nll_sums.index_add_(0, task_ids, nll.detach().double())
         if self._coefficients is None:
             self._weigh_step(self._nll_sums)
         loss = (self._token_coefficients(inputs).to(nll.device)[task_ids] * nll).sum()
         return (loss, outputs) if return_outputs else loss
 
-    def _token_losses(self, model: nn.Module, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor, Any]:
+    def _token_losses(
+        self, model: nn.Module, inputs: dict[str, Any], logits_wanted: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor, Any]:
         """Return the loss and the task of each supervised token of a micro-batch, and the model's outputs."""
-        supervised = inputs["labels"][:, 1:] != IGNORED
+        labels, tokens = inputs["labels"], self._counts.sum()
+        supervised = labels[:, 1:] != IGNORED
         task_ids = self._task_ids(inputs, supervised)
-        with head_sees_only(self.model, F.pad(supervised, (0, 1))):
-            outputs = model(**_model_inputs(inputs), use_cache=False)
-        return _nll(outputs.logits, inputs, supervised), task_ids, outputs
+        nll, outputs = self._head.token_losses(model, _model_inputs(inputs), labels, tokens, logits_wanted)
+        return _shared(nll, inputs, supervised), task_ids, outputs
 
     def _evaluation_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool) -> Any:
         outputs = model(**_model_inputs(inputs), use_cache=False)
-        supervised = inputs["labels"][:, 1:] != IGNORED
-        nll = _nll(outputs.logits[:, :-1][supervised], inputs, supervised)
+        labels = inputs["labels"][:, 1:]
+        supervised = labels != IGNORED
+        nll = _shared(losses_of(outputs.logits[:, :-1][supervised], labels[supervised]), inputs, supervised)
         coefficients = torch.tensor(self.weighting.coefficients(self._count_tokens(inputs)), dtype=torch.float32)
         loss = (coefficients.to(nll.device)[self._task_ids(inputs, supervised)] * nll).sum()
         return (loss, outputs) if return_outputs else loss
@@ -275,9 +267,8 @@ def _shares(batch: dict[str, torch.Tensor], supervised: torch.Tensor) -> torch.T
     return torch.ones(int(supervised.sum()), device=supervised.device) if given is None else given[:, 1:][supervised]
 
 
-def _nll(logits: torch.Tensor, batch: dict[str, torch.Tensor], supervised: torch.Tensor) -> torch.Tensor:
-    """Return the loss of each supervised token, times its share, from ``logits`` [positions, vocabulary]."""
-    nll = F.cross_entropy(logits.float(), batch["labels"][:, 1:][supervised], reduction="none")
+def _shared(nll: torch.Tensor, batch: dict[str, torch.Tensor], supervised: torch.Tensor) -> torch.Tensor:
+    """Return the loss of each supervised token, times its share."""
     return nll * _shares(batch, supervised) if "token_weights" in batch else nll
 
 
@@ -288,40 +279,3 @@ def _unsupervised(batch: dict[str, torch.Tensor]) -> int:
     supervised = sample_ids[:, 1:][batch["labels"][:, 1:] != IGNORED]
     of_tasks = sample_ids[(of_tokens != NO_TASK) & (sample_ids >= 0)]
     return len(of_tasks.unique()) - len(supervised.unique())
-
-
-@dataclass(frozen=True)
-class _WithTaskIds:
-    collator: Callable[[list[dict[str, Any]]], Mapping[str, Any]]
-    tasks: Sequence[str]
-    field: str
-
-    def __call__(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        task_ids = torch.tensor([self._place(sample) for sample in samples])
-        rest = [{key: value for key, value in sample.items() if key != self.field} for sample in samples]
-        return {**self.collator(rest), "task_ids": task_ids}
-
-    def _place(self, sample: Mapping[str, Any]) -> int:
-        if self.field not in sample:
-            raise VisatbError(
-                f"a sample has no '{self.field}', only {', '.join(map(repr, sample))}; give each sample its task's "
-                "name there, and the Trainer remove_unused_columns=False, without which it takes the column away"
-            )
-        if sample[self.field] not in self.tasks:
-            raise VisatbError(
-                f"a sample's task is {sample[self.field]!r}; there are weights of {', '.join(self.tasks)}"
-            )
-        return self.tasks.index(sample[self.field])
-
-
-def with_task_ids(
-    collator: Callable[[list[dict[str, Any]]], Mapping[str, Any]],
-    task_weights: Mapping[str, float],
-    field: str = "task",
-) -> Callable[[Sequence[dict[str, Any]]], dict[str, Any]]:
-    """Return a data collator that takes ``field``, the task's name, out of the samples and adds ``task_ids``.
-
-    Its batches are those of ``collator``, one row a sample. Raises `VisatbError` for a sample without a task, or whose
-    task has no weight.
-    """
-    return _WithTaskIds(collator, list(task_weights), field)

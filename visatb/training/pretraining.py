@@ -23,7 +23,7 @@ from visatb.errors import VisatbError
 from visatb.files import atomic_path
 from visatb.progress import Progress, say
 from visatb.training.collator import IGNORED, Collator, Sample
-from visatb.training.mixin import head_sees_only
+from visatb.training.head import head_sees_only
 from visatb.training.models import freeze, load_model, load_processor
 from visatb.training.tiny import MAX_LENGTH, build_tiny
 from visatb.training.vision_targets import QUESTIONS, UNKNOWN, cell_targets
