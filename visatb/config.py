@@ -77,7 +77,7 @@ class SamplingConfig(Section):
         1.0,
         description=(
             "R_large: share of a task's train split in its large subset; `auto` is the smallest with more than 10,000 "
-            "samples and 100 steps of every large subset"
+            "samples and 100 steps of every large subset, 1 where data are too small for that"
         ),
     )
     mini: RateOrAuto = Field(

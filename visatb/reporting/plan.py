@@ -66,7 +66,8 @@ def plan_text(
     warnings = plan_warnings(plan, rate_large, rate_mini)
     if warnings:
         parts.append(
-            "Smaller than what the paper found enough for a 7B model; expect noisier weights:\n" + bullet_list(warnings)
+            "Smaller than what the paper found enough for a 7B model; expect other weights, and noisier ones:\n"
+            + bullet_list(warnings)
         )
     if idle_methods:
         parts.append("Methods that would do what ew does:\n" + bullet_list(idle_methods))
