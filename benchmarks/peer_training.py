@@ -17,7 +17,7 @@ torch its folder lib/ must be deleted for it to be imported, and nothing of it i
 
 Four ways take turns, each a process of its own that trains one epoch with equal weights:
 
-- visatb: workflow_scripts/train.py.
+- visatb: workflow_scripts/train.py, with --train-options.
 - padded: LLaMA-Factory, padded to the longest of a batch, its default.
 - packed: LLaMA-Factory's neat_packing. A pack holds as many tokens as a global batch of samples has on average.
 - checkpointing: padded, with gradient checkpointing, which LLaMA-Factory does unless told otherwise; the others do not.
@@ -189,7 +189,7 @@ def train_ours(args: argparse.Namespace, data: Path) -> Training:
         folder = Path(temporary)
         command = [sys.executable, str(ROOT / "workflow_scripts" / "train.py"), *OURS, "--precision", args.precision]
         command += ["--attention", args.attention, "--mixture", str(data / "mixture.parquet"), "--base", args.base]
-        command += ["--folder", str(folder), "--output", str(folder / "model")]
+        command += ["--folder", str(folder), "--output", str(folder / "model"), *shlex.split(args.train_options)]
         return watched(command, folder / "training.jsonl", "step", "steps", folder / "said.txt")
 
 
@@ -228,6 +228,8 @@ def figures(trainings: dict[str, list[Training]], epoch: Amount) -> dict[str, An
     for name, number in (("samples", epoch.samples), ("tokens", epoch.tokens), ("supervised", epoch.supervised)):
         median = found["seconds"]["median"]
         found[f"{name}_per_second"] = {way: round(number / value, 1) for way, value in median.items()}
+        busy = found["processor_seconds"]["median"]
+        found[f"{name}_per_processor_second"] = {way: round(number / value, 1) for way, value in busy.items()}
     last = {way: rounds[-1] for way, rounds in trainings.items()}
     found["steps"] = {way: one.steps for way, one in last.items()}
     found["loss_of_first_step"] = {way: round(one.losses[0], 4) for way, one in last.items()}
@@ -244,6 +246,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, help="so many of the mixture alone")
     parser.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")
     parser.add_argument("--attention", choices=tuple(FLASH_ATTENTION), default="eager", help="on CPUs eager is faster")
+    parser.add_argument("--train-options", default="", metavar="OPTIONS", help="more of workflow_scripts/train.py")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", help="JSON file for the figures")
     return parser.parse_args()
@@ -252,6 +255,9 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Let all ways take turns; print medians and ratios."""
     args = arguments()
+    packages = {"visatb": versions(sys.executable), "peer": versions(args.peer)}
+    if "llamafactory" not in packages["peer"]:
+        sys.exit(f"error: the environment of {args.peer} has no LLaMA-Factory; how one is made is said by --help")
     table = shuffled(args.mixture, args.samples)
     epoch = amount(table, args.base)
     packing = {"packing": True, "neat_packing": True, "per_device_train_batch_size": 1}
@@ -275,9 +281,10 @@ def main() -> None:
     result = {
         "precision": args.precision,
         "attention": args.attention,
+        "train_options": args.train_options,
         "epoch": vars(epoch),
         "tokens_of_a_pack": packing["cutoff_len"],
-        "versions": {"visatb": versions(sys.executable), "peer": versions(args.peer)},
+        "versions": packages,
         **figures(trainings, epoch),
     }
     print(json.dumps(result, indent=2))
