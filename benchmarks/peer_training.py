@@ -27,7 +27,8 @@ that of the checkpoint's chat template: no system prompt, a space before the ans
 same shows in their losses, which are printed. Speed is that between the first line of a training's log, of its first
 step, and the last one, so without start-up (LLaMA-Factory tokenises all texts in it) and saving. Seconds of the
 processor, of the process and those that it started, are taken at the same two moments; other work on the machine
-changes them less. Tokens are those of samples, pictures included; padding does not count.
+changes them less. What the parts of a step take is told by step_parts.py, through which all are run. Tokens are those
+of samples, pictures included; padding does not count.
 """
 
 import argparse
@@ -90,6 +91,7 @@ THEIRS = {
 }
 FLASH_ATTENTION = {"eager": "disabled", "sdpa": "sdpa"}
 PACKAGES = ("llamafactory", "transformers", "torch", "accelerate", "peft", "trl", "datasets")
+STEP_PARTS = str(Path(__file__).parent / "step_parts.py")
 POLL = 0.02
 """Seconds between looks at a training's log."""
 
@@ -115,6 +117,8 @@ class Training:
     """The same in seconds of the processor."""
     steps: int
     losses: list[float]
+    parts: dict[str, float]
+    """Milliseconds of the processor a step, by `step_parts`."""
 
 
 def shuffled(mixture: str, samples: int | None) -> pa.Table:
@@ -158,7 +162,7 @@ def processor_seconds(process: psutil.Process) -> float:
     return sum(one.user + one.system for one in times)
 
 
-def watched(command: list[str], log: Path, step: str, steps: str, said: Path) -> Training:
+def watched(python: str, command: list[str], log: Path, step: str, steps: str) -> Training:
     """Run a training and take the time at the first and the last line of its log."""
     environment = {
         key: value for key, value in os.environ.items() if key != "PYTHONPATH" or command[0] == sys.executable
@@ -166,9 +170,10 @@ def watched(command: list[str], log: Path, step: str, steps: str, said: Path) ->
     environment |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(log.parent / "cache")}
     moments: list[tuple[float, float]] = []
     entries: list[dict[str, Any]] = []
+    said, parts = log.parent / "said.txt", log.parent / "parts.json"
     started, size = time.perf_counter(), 0
     with said.open("wb") as stream:
-        child = psutil.Popen(command, stdout=stream, stderr=stream, env=environment)
+        child = psutil.Popen([python, STEP_PARTS, str(parts), *command], stdout=stream, stderr=stream, env=environment)
         while child.poll() is None:
             time.sleep(POLL)
             if log.exists() and (grown := log.stat().st_size) != size:
@@ -180,17 +185,18 @@ def watched(command: list[str], log: Path, step: str, steps: str, said: Path) ->
     total = entries[-1][steps]
     share = (entries[-1][step] - entries[0][step]) / total
     seconds, busy = ((end - begin) / share for begin, end in zip(*moments, strict=True))
-    return Training(wall, seconds, busy, total, [float(entry["loss"]) for entry in entries])
+    losses = [float(entry["loss"]) for entry in entries]
+    return Training(wall, seconds, busy, total, losses, json.loads(parts.read_text()))
 
 
 def train_ours(args: argparse.Namespace, data: Path) -> Training:
     """Train with this project."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        command = [sys.executable, str(ROOT / "workflow_scripts" / "train.py"), *OURS, "--precision", args.precision]
+        command = [str(ROOT / "workflow_scripts" / "train.py"), *OURS, "--precision", args.precision]
         command += ["--attention", args.attention, "--mixture", str(data / "mixture.parquet"), "--base", args.base]
         command += ["--folder", str(folder), "--output", str(folder / "model"), *shlex.split(args.train_options)]
-        return watched(command, folder / "training.jsonl", "step", "steps", folder / "said.txt")
+        return watched(sys.executable, command, folder / "training.jsonl", "step", "steps")
 
 
 def train_theirs(args: argparse.Namespace, data: Path, options: dict[str, Any]) -> Training:
@@ -201,9 +207,8 @@ def train_theirs(args: argparse.Namespace, data: Path, options: dict[str, Any]) 
         machine = {"bf16": args.precision == "bfloat16", "flash_attn": FLASH_ATTENTION[args.attention]}
         values = THEIRS | places | machine | {"output_dir": str(folder)} | options
         (folder / "train.yaml").write_text(yaml.safe_dump(values))
-        command = [args.peer, "-m", "llamafactory.cli", "train", str(folder / "train.yaml")]
-        said = folder / "said.txt"
-        return watched(command, folder / "trainer_log.jsonl", "current_steps", "total_steps", said)
+        command = ["llamafactory.cli", "train", str(folder / "train.yaml")]
+        return watched(args.peer, command, folder / "trainer_log.jsonl", "current_steps", "total_steps")
 
 
 def versions(python: str) -> dict[str, str]:
@@ -230,6 +235,10 @@ def figures(trainings: dict[str, list[Training]], epoch: Amount) -> dict[str, An
         found[f"{name}_per_second"] = {way: round(number / value, 1) for way, value in median.items()}
         busy = found["processor_seconds"]["median"]
         found[f"{name}_per_processor_second"] = {way: round(number / value, 1) for way, value in busy.items()}
+    found["processor_ms_of_a_step"] = {
+        way: medians({part: [one.parts[part] for one in rounds] for part in rounds[0].parts}, 2)
+        for way, rounds in trainings.items()
+    }
     last = {way: rounds[-1] for way, rounds in trainings.items()}
     found["steps"] = {way: one.steps for way, one in last.items()}
     found["loss_of_first_step"] = {way: round(one.losses[0], 4) for way, one in last.items()}
