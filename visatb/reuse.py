@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from visatb.adding import Kept, kept
 from visatb.config import Config
@@ -24,7 +25,7 @@ class Reuse:
     scores: Mapping[Evaluation, tuple[ImportedScore, ...]] = field(default_factory=dict)
     earlier: Kept = field(default_factory=Kept)
 
-    @property
+    @cached_property
     def scored(self) -> frozenset[Evaluation]:
         """The evaluations that no model has to answer here."""
         return frozenset(self.scores) | frozenset(self.earlier.scores) | self.earlier.completed
