@@ -10,21 +10,23 @@ system's file cache.
 
 ``full_size`` is what one process of one thread prepares in a second of processor time where pictures and conversations
 have the size of LLaVA-1.5's: JPEG of 640 x 480, made 336 x 336 with 576 tokens, and three exchanges of about a hundred
-words; the tokenizer is the tiny model's.
+words; the tokenizer is the tiny model's. It is told beside the collator of plain trainings (`training.py`).
 """
 
 import argparse
 import random
 import resource
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from PIL import Image
-from side_by_side import medians, write_figures
-from training import Stopwatch, Trainings
+from side_by_side import medians, ratio, taking_turns, write_figures
+from training import PlainCollator, Stopwatch, Trainings
 from transformers import PrinterCallback
 from transformers.utils.logging import disable_progress_bar
 
@@ -77,8 +79,10 @@ def measured(trainings: Trainings, arguments: argparse.Namespace, workers: int) 
     return {"waiting": waited / watch.wall, "wall": watch.wall / arguments.steps, "cpu": cpu}
 
 
-def full_size(arguments: argparse.Namespace, folder: Path, samples: int = 160, batch: int = 16) -> float:
-    """Return the samples of full size that one process packs in a second of processor time."""
+def full_size(
+    arguments: argparse.Namespace, folder: Path, samples: int = 96, batch: int = 16
+) -> dict[str, list[float]]:
+    """Return the samples of full size that one process prepares in a second of processor time, ours and plainly."""
     processor = load_processor(arguments.base)
     processor.image_processor = padding_image_processor(processor.image_processor, 336)
     processor.patch_size = 14
@@ -91,11 +95,15 @@ def full_size(arguments: argparse.Namespace, folder: Path, samples: int = 160, b
         records.append({"conversations": turns, "image": str(path), "task": "all"})
     collator = Collator(processor, ["all"], 2048)
     packing = PackingCollator(collator, processor.image_token_id, processor.tokenizer.pad_token_id)
-    packing(records[:batch])
-    started = time.process_time()
-    for start in range(0, samples, batch):
-        packing(records[start : start + batch])
-    return samples / (time.process_time() - started)
+
+    def speed(make: Callable[[list[Sample]], Any]) -> float:
+        started = time.process_time()
+        for start in range(0, samples, batch):
+            make(records[start : start + batch])
+        return samples / (time.process_time() - started)
+
+    ways = {"ours": packing, "plain": PlainCollator(processor)}
+    return taking_turns({name: partial(speed, make) for name, make in ways.items()}, arguments.rounds)
 
 
 def sentence(draw: random.Random, words: int) -> str:
@@ -138,8 +146,13 @@ def main() -> None:
         "all": found,
     }
     with TemporaryDirectory() as folder:
-        figures["full_size_samples_per_cpu_second"] = round(full_size(arguments, Path(folder)), 1)
-    print(f"one core prepares {figures['full_size_samples_per_cpu_second']} samples of full size a second")
+        prepared = full_size(arguments, Path(folder))
+    figures["full_size"] = {
+        "samples_per_cpu_second": medians(prepared, 1),
+        "ratio": ratio(prepared, "ours", "plain"),
+        "all": prepared,
+    }
+    print(f"samples of full size that one core prepares a second: {figures['full_size']['samples_per_cpu_second']}")
     for name, share in figures["share_waiting"].items():
         wall, cpu = figures["wall_seconds_a_step"][name], figures["cpu_seconds_a_step"][name]
         print(f"{name} workers: {share:6.1%} waiting, {1000 * wall:.1f} ms a step, {1000 * cpu:.1f} ms of processors")
