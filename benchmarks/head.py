@@ -26,8 +26,8 @@ from torch import nn
 from visatb.training import head as module
 from visatb.training.head import losses_of
 
-VOCABULARIES = (32_000, 150_000)
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+VOCABULARIES = (150_000, 32_000)
+PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 LABELLED = 4
 WAYS = ("all", "labelled", "labelled, in parts", "labelled, torch's parts", "all, in parts")
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -162,16 +162,15 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=1024, help="features of a hidden state")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
-    given = args.rounds, args.positions, args.hidden
-    cases = {
-        f"{precision}, {words}": compared(precision, words, *given)
-        for precision, words in itertools.product(PRECISIONS, VOCABULARIES)
-    }
+    device = torch.cuda.get_device_name() if DEVICE == "cuda" else "CPU, 1 thread"
+    figures: dict[str, Any] = {"device": device, "rounds": args.rounds, "positions": args.positions}
+    figures |= {"hidden": args.hidden, "logits_at_once": module.LOGITS_AT_ONCE, "cases": {}}
     with multiprocessing.get_context("fork").Pool(1) as pool:
-        wrong = dict(zip(PRECISIONS, pool.map(errors, PRECISIONS), strict=True))
-    head = {"device": torch.cuda.get_device_name() if DEVICE == "cuda" else "CPU, 1 thread", "rounds": args.rounds}
-    shape = {"positions": args.positions, "hidden": args.hidden, "logits_at_once": module.LOGITS_AT_ONCE}
-    write_figures(args.output, {**head, **shape, "cases": cases, "errors": wrong})
+        figures["errors"] = dict(zip(PRECISIONS, pool.map(errors, PRECISIONS), strict=True))
+    for precision, words in itertools.product(PRECISIONS, VOCABULARIES):
+        found = compared(precision, words, args.rounds, args.positions, args.hidden)
+        figures["cases"][f"{precision}, {words}"] = found
+        write_figures(args.output, figures)
 
 
 if __name__ == "__main__":

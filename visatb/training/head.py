@@ -71,7 +71,7 @@ class Head:
         if _is_a_matrix(head):
             # All ranks must try at the same time, since they may share parameters: a count decides that all know.
             if self._in_parts is None and step_tokens * head.out_features > LOGITS_AT_ONCE:
-                self._in_parts = _returns_its_heads_logits(model, base, inputs, labels)
+                self._in_parts = _returns_its_heads_logits(model, base, inputs, positions)
             if self._in_parts and not logits_wanted and len(targets) * head.out_features > LOGITS_AT_ONCE:
                 with _head_gives_losses(head, positions, targets):
                     outputs = model(**inputs, use_cache=False)
@@ -93,18 +93,20 @@ def _is_a_matrix(head: nn.Module) -> bool:
 
 
 @torch.no_grad()
-def _returns_its_heads_logits(model: nn.Module, base: nn.Module, inputs: dict[str, Any], labels: torch.Tensor) -> bool:
+def _returns_its_heads_logits(
+    model: nn.Module, base: nn.Module, inputs: dict[str, Any], positions: torch.Tensor
+) -> bool:
     """Try out whether the model returns its head's logits as they are, which some scale or cap.
 
-    The forward pass, with one position's logits, leaves the random state as it was.
+    The forward pass, with the logits of the first of ``positions``, leaves the random state as it was.
     """
-    first = torch.zeros_like(labels, dtype=torch.bool)
-    first[0, 0] = True
+    first = torch.zeros_like(positions)
+    first.view(-1)[positions.flatten().int().argmax()] = True
     own: list[torch.Tensor] = []
     hook = base.get_output_embeddings().register_forward_hook(lambda *given: own.append(given[2].clone()))
-    on_cpu = labels.device.type == "cpu"
+    on_cpu = positions.device.type == "cpu"
     undone = torch.random.fork_rng(
-        [] if on_cpu else [labels.device], device_type="cuda" if on_cpu else labels.device.type
+        [] if on_cpu else [positions.device], device_type="cuda" if on_cpu else positions.device.type
     )
     try:
         with undone, head_sees_only(base, first):
