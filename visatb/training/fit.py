@@ -121,10 +121,7 @@ def fit(
     checkpoints = Checkpoints(Path(folder) / "checkpoints", description, _layout(machine))
     with alone_together(folder, run):
         if checkpoints.is_finished():
-            if is_first_process():
-                say(f"[{run}] was trained before with the same inputs: nothing to train")
-                checkpoints.tidy()
-                checkpoints.publish(output)
+            _publish_again(run, checkpoints, output)
             return
         checkpoints.refuse_other_layouts()
         checkpoints.open()
@@ -134,12 +131,23 @@ def fit(
             prepare_deepspeed(machine.deepspeed, machine.gpus)
         trainer = _trainer(run, table, tasks, weighting, base, recipe, machine, checkpoints, instructions)
         trainer.add_callback(_history(run, Path(folder), checkpoints, wandb))
-        with LeaveOnSignal() as leaving:
-            trainer.add_callback(leaving)
-            trainer.train(resume_from_checkpoint=_resume_point(run, trainer, checkpoints))
-        _leave_if_asked(run, trainer, leaving)
+        _train(run, trainer, checkpoints)
         _say_what_was_silent(run, trainer, recipe)
         _finish(trainer, checkpoints, output)
+
+
+def _publish_again(run: str, checkpoints: Checkpoints, output: str | Path) -> None:
+    if is_first_process():
+        say(f"[{run}] was trained before with the same inputs: nothing to train")
+        checkpoints.tidy()
+        checkpoints.publish(output)
+
+
+def _train(run: str, trainer: VitwTrainer, checkpoints: Checkpoints) -> None:
+    with LeaveOnSignal() as leaving:
+        trainer.add_callback(leaving)
+        trainer.train(resume_from_checkpoint=_resume_point(run, trainer, checkpoints))
+    _leave_if_asked(run, trainer, leaving)
 
 
 def _leave_if_asked(run: str, trainer: VitwTrainer, leaving: LeaveOnSignal) -> None:
