@@ -94,7 +94,7 @@ def full_size(
         turns = [{"from": ("human", "gpt")[turn % 2], "value": sentence(draw, (12, 24)[turn % 2])} for turn in range(6)]
         records.append({"conversations": turns, "image": str(path), "task": "all"})
     collator = Collator(processor, ["all"], 2048)
-    packing = PackingCollator(collator, processor.image_token_id, processor.tokenizer.pad_token_id)
+    packing = PackingCollator(collator)
 
     def speed(make: Callable[[list[Sample]], Any]) -> float:
         started = time.process_time()

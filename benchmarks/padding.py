@@ -1,4 +1,4 @@
-"""Share of real tokens among those that a training reads: padded to the longest, and packed in rows.
+"""Share of real tokens among those that a training reads where samples are padded to the longest; packed, all are real.
 
 python benchmarks/padding.py --mixture results/demo/mixtures/*.arrow --base data/models/tiny-llava \\
     --output benchmarks/results/padding.json
@@ -6,8 +6,9 @@ python benchmarks/padding.py --mixture results/demo/mixtures/*.arrow --base data
 Of mixtures, the micro-batches are made by the collators that trainings have. Lengths like the papers' are simulated:
 the Academic benchmark's number of samples of each task, each with 576 image tokens (texts alone: none), 40 tokens of
 the template, and a text whose length is log-normal around the given mean with a standard deviation of 0.8 in its
-logarithm, cut at 2048 tokens. The means are assumptions. What a row's tokens cost in attention beside the linear layers
-is told as ``attended``: pairs of tokens that attention computes before masks, as a multiple of those within samples.
+logarithm, cut at 2048 tokens. The means are assumptions. ``attended`` are the pairs of tokens that attention computes
+before masks, as a multiple of those within samples: padded, which is also how packed samples attend, and in one row
+under a mask.
 """
 
 import argparse
@@ -19,7 +20,6 @@ import numpy as np
 from side_by_side import write_figures
 
 from visatb.data.mixtures import read_mixture
-from visatb.row_packing import deal_into_rows
 from visatb.training.collator import Collator
 from visatb.training.fit import MixtureDataset
 from visatb.training.models import load_processor
@@ -44,13 +44,12 @@ def of_mixture(path: str, processor: Any, batch: int, batches: int, seed: int) -
     dataset = MixtureDataset(table)
     tasks = sorted(table["task"].unique().to_pylist())
     collator = Collator(processor, tasks, LONGEST)
-    packing = PackingCollator(collator, processor.image_token_id, processor.tokenizer.pad_token_id)
+    packing = PackingCollator(collator)
     order = np.random.default_rng(seed).permutation(len(dataset))[: batch * batches]
     for start in range(0, len(order) - batch + 1, batch):
         samples = [dataset[int(row)] for row in order[start : start + batch]]
         lengths = collator(samples)["attention_mask"].sum(dim=1).numpy()
-        read = packing(samples)["input_ids"].numel()
-        assert read == lengths.sum() + deal_into_rows(lengths[None])[1][0]
+        assert packing(samples)["input_ids"].numel() == lengths.sum()
         yield lengths
 
 
@@ -66,34 +65,15 @@ def simulated(batch: int, batches: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def shares(micro_batches: list[np.ndarray]) -> dict[str, float]:
-    """Return what of the tokens is real, and attended pairs, padded, in rows and in one row."""
+    """Return what share of the tokens is real if they are padded, and attended pairs."""
     real = sum(int(lengths.sum()) for lengths in micro_batches)
     within = sum(float((lengths.astype(float) ** 2).sum()) for lengths in micro_batches)
     padded = sum(len(lengths) * int(lengths.max()) for lengths in micro_batches)
-    rows, fillers = zip(*(deal_into_rows(lengths[None]) for lengths in micro_batches), strict=True)
-    packed = real + sum(int(one[0]) for one in fillers)
-    numbers = [int(one.max()) + 1 for one in rows]
-    lengths_of_rows = [
-        (lengths.sum() + filler[0]) / number
-        for lengths, filler, number in zip(micro_batches, fillers, numbers, strict=True)
-    ]
-    worst = min(
-        lengths.sum() / (lengths.sum() + filler[0]) for lengths, filler in zip(micro_batches, fillers, strict=True)
-    )
     return {
         "mean_length": round(real / sum(map(len, micro_batches)), 1),
         "padded": round(real / padded, 4),
-        "rows": round(real / packed, 4),
-        "rows_in_the_worst_micro_batch": round(float(worst), 4),
-        "one_row": 1.0,
-        "rows_a_micro_batch": round(float(np.mean(numbers)), 2),
-        "mean_row": round(float(np.mean(lengths_of_rows)), 1),
-        "longest_row": round(float(np.max(lengths_of_rows))),
         "attended_padded": round(sum(len(one) * float(one.max()) ** 2 for one in micro_batches) / within, 2),
-        "attended_rows": round(
-            float(sum(number * row**2 for number, row in zip(numbers, lengths_of_rows, strict=True))) / within, 2
-        ),
-        "attended_one_row": round(sum(float(one.sum()) ** 2 for one in micro_batches) / within, 2),
+        "attended_in_one_row": round(sum(float(one.sum()) ** 2 for one in micro_batches) / within, 2),
     }
 
 
@@ -116,7 +96,7 @@ def main() -> None:
     for size in (4, 8, 16):
         figures[f"academic, simulated, {size} samples"] = shares(list(simulated(size, 2000, arguments.seed)))
     for name, found in figures.items():
-        print(f"{name:32} padded {found['padded']:6.1%}  rows {found['rows']:6.1%}  {found}")
+        print(f"{name:32} padded {found['padded']:6.1%}  {found}")
     if arguments.output:
         write_figures(arguments.output, figures)
 

@@ -108,6 +108,7 @@ def stages(folder: Path, records: int, images: int, processes: int) -> dict[str,
     build += ["--rate", "mini=0.03125", "large=1", "train=1", "--subset"]
     found: dict[str, Any] = {"annotations_mb": round(corpus.stat().st_size / 2**20)}
     count = [str(SCRIPTS / "count_tokens.py"), "--records", str(folder / "records"), "--split", "big=train"]
+    count += ["--packing"]
     count += ["--tiny", "llava", "--max-length", "2048", "--micro-batch-size", "8", "--seed", "0"]
     count += [f"--{name}={folder / name}" for name in ("ledger", "counts", "sizes")]
     found["check_data"] = measured(check)

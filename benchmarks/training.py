@@ -33,11 +33,12 @@ from transformers import PreTrainedModel, PrinterCallback, ProcessorMixin, Train
 from transformers.utils.logging import disable_progress_bar
 
 from visatb.data.mixtures import read_mixture
+from visatb.training.attention import attend_by_sample
 from visatb.training.collator import IGNORED, Collator, Sample, chat_messages, open_image
 from visatb.training.fit import MixtureDataset
 from visatb.training.mixin import head_sees_only
-from visatb.training.models import freeze, load_model, load_processor, skip_unused_layers
-from visatb.training.packing import packing_collator
+from visatb.training.models import freeze, load_model, load_processor, rope_index, skip_unused_layers
+from visatb.training.packing import PackingCollator
 from visatb.training.recipe import Machine, Recipe, training_arguments
 from visatb.training.trainer import VitwTrainer
 from visatb.training.weighting import weights_of
@@ -178,8 +179,9 @@ class Trainings:
 
         return make
 
-    def _packing(self, model: PreTrainedModel) -> Any:
-        return packing_collator(self._padding, self._processor, model, self._given.attention)
+    def _packing(self, model: PreTrainedModel) -> PackingCollator:
+        attend_by_sample(model, self._given.attention)
+        return PackingCollator(self._padding, rope_index(model))
 
     def ways(self) -> dict[str, Callable[[], dict[str, float]]]:
         """Return each way under its name."""

@@ -3,7 +3,6 @@
 from visatb.config_l2t import L2TConfig
 from visatb.evaluation.metrics import METRICS
 from visatb.experiment import Experiment
-from visatb.layouts import layout_of
 from visatb.preflight import check_machine
 from visatb.variants import variant_blocks
 

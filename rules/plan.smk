@@ -34,7 +34,7 @@ rule count_tokens:
             freeze=EXPERIMENT.model.freeze,
             max_length=EXPERIMENT.config.training.max_length,
             micro_batch_size=EXPERIMENT.config.training.micro_batch_size,
-            layout=layout_of(EXPERIMENT.config.training.packing, EXPERIMENT.model.attention),
+            packing=EXPERIMENT.config.training.packing,
             seed=EXPERIMENT.config.seed,
         ),
     shell:

@@ -101,7 +101,7 @@ class TrainingConfig(Section):
     global_batch_size: PositiveInt = Field(128, description="samples of one optimiser step, over all devices")
     micro_batch_size: PositiveInt = Field(16, description="samples that one device holds at a time")
     packing: bool = Field(
-        True, description="a micro-batch's samples stand one after another in few rows; otherwise each is padded"
+        True, description="a micro-batch's samples stand one after another in a row; otherwise each is padded"
     )
     learning_rate: PositiveFloat = Field(2.0e-5, description="AdamW's highest learning rate, reached after the warm-up")
     warmup: Share = Field(0.03, description="share of the steps in which the learning rate rises")

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from visatb.experiment import Experiment, Run
-from visatb.layouts import layout_of
 from visatb.throughput import PREDICT, Speeds
 from visatb.token_ledger import Counts, MicroBatches, mixture_tokens, tasks_without_counts
 
@@ -80,12 +79,11 @@ class RunCosts:
         if tasks_without_counts(basis.counts, list(self.samples)):
             return None, None
         config = self.experiment.config
-        layout = layout_of(config.training.packing, self.experiment.model_of(self.run.name).attention)
-        micro_batches = MicroBatches(config.training.micro_batch_size, layout, basis.blank_row, config.seed)
+        training = config.training
+        micro_batches = MicroBatches(training.micro_batch_size, training.packing, basis.blank_row, config.seed)
         mixture = mixture_tokens(basis.counts, self.samples, micro_batches)
         padding = mixture["padding"].sum()
-        epochs = config.training.epochs
-        return round((mixture["tokens"].sum() + padding) * epochs), round(padding * epochs)
+        return round((mixture["tokens"].sum() + padding) * training.epochs), round(padding * training.epochs)
 
     def _answer_tokens(self, basis: Basis) -> int | None:
         if any(place not in basis.answer_tokens for place in self.answers):

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from visatb.layouts import Layout
-from visatb.row_packing import deal_into_rows
-
 PARTS = ("supervised", "instruction", "template", "image")
 """What the tokens of a record are: learned from; what people said; what the chat template adds; the picture."""
 
@@ -35,13 +32,13 @@ class MicroBatches:
 
     Attributes:
         size: samples that one device holds at a time.
-        layout: how they share rows.
+        packing: whether they share a row, or each is padded.
         blank: tokens of the row with the blank picture.
         seed: of the order of the samples.
     """
 
     size: int
-    layout: Layout = "padded"
+    packing: bool = False
     blank: int = 0
     seed: int = 0
 
@@ -49,9 +46,8 @@ class MicroBatches:
 def padding(tokens: np.ndarray, has_image: np.ndarray, micro_batches: MicroBatches) -> tuple[np.ndarray, float]:
     """Return the padding of each sample, shape [samples], and the tokens of blank pictures.
 
-    Samples come in random order. Each is padded to the longest of its micro-batch, or, where they share rows, what
-    fills these up is told of all in a micro-batch alike. If any has an image, a micro-batch without one gets a blank
-    picture beside its samples.
+    Samples come in random order. Each is padded to the longest of its micro-batch, unless they share a row. If any has
+    an image, a micro-batch without one gets a blank picture beside its samples.
 
     Args:
         tokens: of each sample, shape [samples].
@@ -65,14 +61,11 @@ def padding(tokens: np.ndarray, has_image: np.ndarray, micro_batches: MicroBatch
     is_there = rows >= 0
     is_text = has_image.any() & ~(has_image[rows] & is_there).any(axis=1)
     lengths = np.column_stack([np.where(is_there, tokens[rows], 0), np.where(is_text, micro_batches.blank, 0)])
-    if micro_batches.layout == "padded":
-        longest = lengths.max(axis=1, initial=0)
-        of_each, blanks = longest[:, None] - lengths[:, :-1], longest[is_text].sum()
-    else:
-        fillers = deal_into_rows(lengths, micro_batches.layout == "one_row")[1]
-        of_each = np.repeat((fillers / is_there.sum(axis=1))[:, None], micro_batches.size, axis=1)
-        blanks = lengths[:, -1].sum()
     result = np.zeros(len(tokens))
+    if micro_batches.packing:
+        return result, float(lengths[:, -1].sum())
+    longest = lengths.max(axis=1, initial=0)
+    of_each, blanks = longest[:, None] - lengths[:, :-1], longest[is_text].sum()
     result[rows[is_there]] = of_each[is_there]
     return result, float(blanks)
 

@@ -12,7 +12,6 @@ from visatb.command_line import named_value
 from visatb.data.mixtures import subset_rows
 from visatb.errors import VisatbError, friendly_exit
 from visatb.files import parquet_batches, parquet_length, taken_rows, write_json, write_parquet, write_table
-from visatb.layouts import LAYOUTS
 from visatb.progress import say
 from visatb.token_ledger import COUNTED_AT_MOST, Counts, MicroBatches, token_ledger
 
@@ -32,7 +31,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--freeze", nargs="*", default=[], help="parts that are not trained")
     parser.add_argument("--max-length", type=int, required=True, help="tokens")
     parser.add_argument("--micro-batch-size", type=int, required=True, help="samples a device holds at a time")
-    parser.add_argument("--layout", choices=LAYOUTS, required=True, help="how they share rows")
+    parser.add_argument("--packing", action="store_true", help="they share a row; left out, each is padded")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--ledger", required=True, help="token_ledger.tsv")
     parser.add_argument("--counts", required=True, help="tokens of each counted record, Parquet")
@@ -95,7 +94,7 @@ def write_results(args: argparse.Namespace, counts: dict[str, Counts], facts: di
     counted = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"task": pd.Series(dtype=str)})
     write_parquet(args.counts, pa.Table.from_pandas(counted, preserve_index=False))
     write_json(args.sizes, facts)
-    micro_batches = MicroBatches(args.micro_batch_size, args.layout, blank, args.seed)
+    micro_batches = MicroBatches(args.micro_batch_size, args.packing, blank, args.seed)
     write_table(args.ledger, token_ledger(counts, micro_batches))
 
 

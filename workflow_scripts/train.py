@@ -56,7 +56,7 @@ def arguments() -> argparse.Namespace:
     machine.add_argument("--gpus", type=int, default=0, help="GPUs a node; 0 trains on the CPU")
     machine.add_argument("--threads", type=int, default=1, help="CPU threads of one process")
     machine.add_argument("--attention", default="sdpa")
-    machine.add_argument("--packing", action="store_true", help="samples one after another in few rows, not padded")
+    machine.add_argument("--packing", action="store_true", help="samples one after another in a row, not padded")
     machine.add_argument("--gradient-checkpointing", action="store_true")
     machine.add_argument("--deepspeed", help="a DeepSpeed config file")
     machine.add_argument("--workers", type=int, default=0, help="processes of a device that make micro-batches")

@@ -1,22 +1,17 @@
-"""Packed samples: each is read and learned from as if it stood alone, in however few rows."""
+"""Packed samples: each is read and learned from as if it stood alone."""
 
-from dataclasses import replace
-from itertools import product
+from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from reference_training import SILENT, token_losses
 from training_examples import TASKS, model_of, packing, processor_of, sample, turns
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
-from visatb.layouts import layout_of
-from visatb.row_packing import REAL, deal_into_rows
+from visatb.training.attention import attend_by_sample
 from visatb.training.collator import IGNORED, NO_TASK, Collator, Sample
 from visatb.training.instructions import Instructions
-from visatb.training.models import FAMILIES
-from visatb.training.packing import NO_SAMPLE
+from visatb.training.models import FAMILIES, load_model
 
 LONG: Sample = {"conversations": turns("Go", "one two " * 70), "image": None, "task": "text"}
 MIXED = [sample(TASKS[number % 4], number) for number in range(9)]
@@ -33,12 +28,15 @@ def forward(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Ten
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize(("case", "one_row"), list(product(CASES, (True, False))))
-def test_every_token_is_predicted_as_if_its_sample_stood_alone(family: str, attention: str, case: str, one_row: bool):
+@pytest.mark.parametrize("by_sample", [True, False])
+@pytest.mark.parametrize("case", CASES)
+def test_every_token_is_predicted_as_if_its_sample_stood_alone(family: str, attention: str, case: str, by_sample: bool):
     model, samples = model_of(family).double(), CASES[case]
     model.set_attn_implementation(attention)
-    batch = replace(packing(family), one_row=one_row)(samples)
-    assert (len(batch["input_ids"]) > 1) == (len(samples) > 1 and not one_row)
+    if by_sample:  # else transformers' own mask over the row, as flash attention tells samples apart too
+        attend_by_sample(model, attention)
+    batch = packing(family)(samples)
+    assert len(batch["input_ids"]) == 1
     with torch.no_grad():
         logits = forward(model, batch)
         model.set_attn_implementation("eager")
@@ -57,46 +55,32 @@ def test_every_token_is_predicted_as_if_its_sample_stood_alone(family: str, atte
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_what_fills_rows_up_teaches_nothing_and_is_of_no_sample(family: str):
-    batch = packing(family)(MIXED)
-    filler = batch["sample_ids"] == NO_SAMPLE
-    assert 0 < filler.sum() <= (1 - REAL) * filler.numel()
-    assert (batch["labels"][filler] == IGNORED).all()
-    assert (batch["task_ids"][filler] == NO_TASK).all()
-    assert (batch["input_ids"][filler] != processor_of(family).image_token_id).all()
-    text = batch["position_ids"] if family == "llava" else batch["position_ids"][0]
-    starts = (text == 0).nonzero().tolist()
-    assert len(starts) == len(MIXED) + int(filler.any(dim=1).sum())
-    assert all(batch["labels"][row, column] == IGNORED for row, column in starts)
-    # Behind a sample a new one begins, the filler among them: nothing may follow it in its own attention.
-    ids, begins = batch["sample_ids"], text == 0
-    assert torch.equal(ids[:, 1:] != ids[:, :-1], begins[:, 1:])
+def test_a_row_holds_nothing_but_samples_and_no_sample_begins_with_a_label(family: str):
+    batch, padded = packing(family)(MIXED), Collator(processor_of(family), TASKS, 512)(MIXED)
+    assert batch["input_ids"].numel() == padded["attention_mask"].sum()
+    assert "attention_mask" not in batch
+    assert torch.equal(batch["pixel_values"], padded["pixel_values"]), "images in the order of the samples"
+    text = (batch["position_ids"] if family == "llava" else batch["position_ids"][0])[0]
+    ids, begins = batch["sample_ids"][0], text == 0
+    assert ids[begins].tolist() == list(range(len(MIXED)))
+    assert torch.equal(ids[1:] != ids[:-1], begins[1:])
+    assert (batch["labels"][0, begins] == IGNORED).all()
 
 
-def test_images_come_in_the_order_of_the_rows():
-    sides = (64, 96, 32, 200, 80, 64, 128, 40)
-    samples: list[Sample] = [
-        {
-            "conversations": turns("<image>", "one " * (1 + 5 * (number % 3)) + str(number)),
-            "image": Image.new("RGB", (64, side), (20 * number, 0, 0)),
-            "task": "vqa",
-        }
-        for number, side in enumerate(sides)
-    ]
-    samples.insert(3, sample("text", 2))
-    for family in FAMILIES:
-        collator = packing(family)
-        batch, padded = collator(samples), Collator(processor_of(family), TASKS, 512)(samples)
-        of_image = batch["input_ids"] == processor_of(family).image_token_id
-        order = list(dict.fromkeys(batch["sample_ids"][of_image].tolist()))
-        assert order != sorted(order), "or it tells nothing"
-        images = [number - (number > 3) for number in order]
-        if family == "llava":
-            assert torch.equal(batch["pixel_values"], padded["pixel_values"][images])
-        else:
-            assert torch.equal(batch["image_grid_thw"], padded["image_grid_thw"][images])
-            patches = padded["pixel_values"].split(padded["image_grid_thw"].prod(1).tolist())
-            assert torch.equal(batch["pixel_values"], torch.cat([patches[image] for image in images]))
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_saved_model_does_not_know_how_it_attended(family: str, attention: str, tmp_path: Path):
+    model = model_of(family)
+    model.save_pretrained(tmp_path / "before")
+    attend_by_sample(model, attention)
+    model.save_pretrained(tmp_path / "after")
+    assert (tmp_path / "after/config.json").read_text() == (tmp_path / "before/config.json").read_text()
+    loaded = load_model(tmp_path / "after", torch.float32)
+    assert "by_sample" not in str({name: one._attn_implementation for name, one in configs(loaded).items()})
+
+
+def configs(model: PreTrainedModel) -> dict[str, PretrainedConfig]:
+    return {"": model.config, **{name: getattr(model.config, name) for name in model.config.sub_configs}}
 
 
 def test_weights_of_tokens_and_the_blank_picture_are_packed_as_well():
@@ -109,27 +93,3 @@ def test_weights_of_tokens_and_the_blank_picture_are_packed_as_well():
         assert torch.equal(batch["token_weights"][own], padded["token_weights"][number, :length])
     assert (batch["task_ids"][batch["sample_ids"] == 5] == NO_TASK).all()
     assert len(batch["pixel_values"]) == 1
-
-
-@pytest.mark.parametrize("samples", [1, 2, 8, 16])
-def test_rows_are_short_and_nearly_all_of_them_is_real(samples: int):
-    rng = np.random.default_rng(samples)
-    lengths = rng.lognormal(4, 0.7, (300, samples)).astype(int) + 10
-    rows, fillers = deal_into_rows(lengths)
-    for own, row, filler in zip(lengths, rows, fillers, strict=True):
-        loads = np.bincount(row, weights=own)
-        assert loads.min() > 0
-        assert filler == len(loads) * loads.max() - own.sum()
-        assert own.sum() >= REAL * (own.sum() + filler)
-    assert (rows.max(axis=1) > 0).any() == (samples > 1)
-    assert deal_into_rows(lengths, one_row=True)[0].max() == 0
-    assert deal_into_rows(lengths, one_row=True)[1].max() == 0
-
-
-def test_rows_by_hand():
-    # Four of the longest fill two rows; with three there is one left over, and one row is all that wastes little.
-    assert deal_into_rows(np.array([[50, 50, 50, 50]]))[0].tolist() == [[0, 1, 2, 3]]
-    assert deal_into_rows(np.array([[60, 20, 40, 0]]))[0].tolist() == [[0, 1, 1, 0]]
-    assert deal_into_rows(np.array([[60, 10, 40, 0]]))[0].tolist() == [[0, 0, 0, 0]]
-    assert [layout_of(True, name) for name in ("eager", "sdpa", "flash_attention_2")] == ["rows", "rows", "one_row"]
-    assert layout_of(False, "flash_attention_2") == "padded"

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PrinterCallback, TrainerCallback, Trai
 
 from visatb.errors import VisatbError
 from visatb.training import head
+from visatb.training.attention import attend_by_sample
 from visatb.training.collator import IGNORED, Collator, Sample
 from visatb.training.trainer import VitwTrainer
 from visatb.training.weighting import weights_of
@@ -106,8 +107,11 @@ def trained(
         report_to=[],
         **options,
     )
+    model = model_of(family)
+    if packs:
+        attend_by_sample(model, "eager")
     trainer = VitwTrainer(
-        model=model_of(family),
+        model=model,
         args=arguments,
         train_dataset=Samples(samples),
         data_collator=packing(family) if packs else packing(family).collator,

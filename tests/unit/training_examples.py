@@ -20,7 +20,8 @@ from visatb.data.mixtures import MIXTURE_SCHEMA
 from visatb.files import write_parquet
 from visatb.training.collator import Collator, Sample
 from visatb.training.fit import fit
-from visatb.training.packing import PackingCollator, packing_collator
+from visatb.training.models import rope_index
+from visatb.training.packing import PackingCollator
 from visatb.training.recipe import Machine, Recipe
 from visatb.training.tiny import build_tiny
 from visatb.training.weighting_methods import Method
@@ -60,10 +61,9 @@ def model_of(family: str) -> PreTrainedModel:
     return model
 
 
-def packing(family: str, attention: str = "eager", **options: Any) -> PackingCollator:
+def packing(family: str, **options: Any) -> PackingCollator:
     """Return the collator that a training of a tiny model has; ``options`` are those of `Collator`."""
-    processor = processor_of(family)
-    return packing_collator(Collator(processor, TASKS, 512, **options), processor, _built(family, 1)[0], attention)
+    return PackingCollator(Collator(processor_of(family), TASKS, 512, **options), rope_index(_built(family, 1)[0]))
 
 
 def save_tiny(family: str, folder: Path) -> Path:

@@ -16,6 +16,7 @@ from transformers.utils.logging import disable_progress_bar
 from visatb.data.mixtures import read_mixture
 from visatb.digests import file_digest, folder_digest
 from visatb.progress import say
+from visatb.training.attention import attend_by_sample
 from visatb.training.checkpoints import (
     WHOLE,
     Checkpoints,
@@ -28,8 +29,8 @@ from visatb.training.deepspeed_setup import prepare_deepspeed
 from visatb.training.gpus import take_gpus
 from visatb.training.history import History
 from visatb.training.instructions import Instructions
-from visatb.training.models import freeze, load_model, load_processor, skip_unused_layers
-from visatb.training.packing import packing_collator
+from visatb.training.models import freeze, load_model, load_processor, rope_index, skip_unused_layers
+from visatb.training.packing import PackingCollator
 from visatb.training.processes import (
     TRY_AGAIN,
     LeaveOnSignal,
@@ -222,6 +223,8 @@ def _trainer(
     model = load_model(base, dtype=torch.float32, attention=machine.attention)
     freeze(model, recipe.freeze)
     skip_unused_layers(model)
+    if machine.packing:
+        attend_by_sample(model, machine.attention)
     # A copy: a tokenizer notes how it last padded, and what is saved must not depend on the steps of this attempt.
     has_images = table["image"].null_count < len(table)
     collator = Collator(copy.deepcopy(processor), tasks, recipe.max_length, has_images, instructions)
@@ -229,7 +232,7 @@ def _trainer(
         model=model,
         args=arguments,
         train_dataset=MixtureDataset(table),
-        data_collator=packing_collator(collator, processor, model, machine.attention) if machine.packing else collator,
+        data_collator=PackingCollator(collator, rope_index(model)) if machine.packing else collator,
         processing_class=processor,
         tasks=tasks,
         weighting=weighting,
