@@ -109,7 +109,7 @@ def test_the_model_s_size_is_that_of_its_files(family: str, tmp_path: Path):
 def test_padding_fills_each_micro_batch_to_its_longest():
     rng = np.random.default_rng(4)
     tokens, has_image = rng.integers(1, 90, 103), rng.random(103) < 0.3
-    found, blanks = padding(tokens, has_image, MicroBatches(4, False, blank=50, seed=7))
+    found, blanks = padding(tokens, has_image, MicroBatches(4, blank=50, seed=7))
     order = np.random.default_rng(7).permutation(103)
     expected, rows = dict.fromkeys(range(103), 0), 0
     for start in range(0, 103, 4):
