@@ -87,7 +87,7 @@ def measured(attention: str, lengths: np.ndarray, given: argparse.Namespace) -> 
 def main() -> None:
     """Measure, print, and write the figures if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--samples", type=int, default=8, help="of the micro-batch")
+    parser.add_argument("--samples", type=int, default=4, help="of the micro-batch")
     parser.add_argument("--hidden", type=int, default=512, help="features; heads have 64")
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--device", default="cpu")
