@@ -11,10 +11,10 @@ plain               transformers' Trainer: padded to the longest, no grouping, b
 plain eager         the same with the attention that the demo's model file names
 authors             the weighted loss normalised by the micro-batch, padded, over all logits, eager attention
 ours padded         the weighted loss over the step, padded, logits of supervised positions alone
-ours                the same on packed rows: what the workflow runs
+ours                the same on packed samples: what the workflow runs, unless the config says packing: false
 ours unweighted     the same without any weighting: a mean over the supervised tokens, by transformers' Trainer
 
-The first steps of each training are left out. Tokens are samples' own: neither padding nor fillers count. They are told
+The first steps of each training are left out. Tokens are samples' own: padding does not count. They are told
 by wall-clock time and, which other programs on the machine disturb less, by CPU time.
 """
 
@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -32,11 +32,12 @@ from torch import nn
 from transformers import PreTrainedModel, PrinterCallback, ProcessorMixin, Trainer, TrainerCallback, TrainingArguments
 from transformers.utils.logging import disable_progress_bar
 
+from visatb.chat import chat_messages, open_image
 from visatb.data.mixtures import read_mixture
 from visatb.training.attention import attend_by_sample
-from visatb.training.collator import IGNORED, Collator, Sample, chat_messages, open_image
+from visatb.training.collator import IGNORED, Collator, Sample
 from visatb.training.fit import MixtureDataset
-from visatb.training.mixin import head_sees_only
+from visatb.training.head import head_sees_only
 from visatb.training.models import freeze, load_model, load_processor, rope_index, skip_unused_layers
 from visatb.training.packing import PackingCollator
 from visatb.training.recipe import Machine, Recipe, training_arguments
@@ -100,7 +101,9 @@ class UnweightedTrainer(Trainer):
 class WholeLogitsTrainer(VitwTrainer):
     """The weighted loss from logits of all positions, as the authors' code takes it."""
 
-    def _token_losses(self, model: nn.Module, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor, Any]:
+    def _token_losses(
+        self, model: nn.Module, inputs: dict[str, Any], logits_wanted: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor, Any]:
         outputs = model(**{key: value for key, value in inputs.items() if key not in OWN}, use_cache=False)
         logits, labels = outputs.logits[:, :-1].float(), inputs["labels"][:, 1:]
         nll = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none", ignore_index=IGNORED)
@@ -162,7 +165,9 @@ class Trainings:
             trainer.train()
         return {"wall": self.tokens / watch.wall, "cpu": self.tokens / watch.cpu}
 
-    def weighted(self, kind: type[VitwTrainer], normalization: str, packs: bool) -> Callable[..., Trainer]:
+    def weighted(
+        self, kind: type[VitwTrainer], normalization: Literal["step", "micro_batch"], packs: bool
+    ) -> Callable[..., Trainer]:
         """Return how a weighted trainer is made; the weights are unequal and have no further meaning."""
         lambdas = {task: 0.5 + number / len(self._tasks) for number, task in enumerate(self._tasks)}
 
