@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from PIL import Image
 from side_by_side import medians, ratio, taking_turns, write_figures
-from training import PlainCollator, Stopwatch, Trainings
+from training import PlainCollator, Stopwatch, Trainings, add_settings
 from transformers import PrinterCallback
 from transformers.utils.logging import disable_progress_bar
 
@@ -114,18 +114,8 @@ def sentence(draw: random.Random, words: int) -> str:
 def main() -> None:
     """Measure in turns, print, and write the figures if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mixture", required=True, help="file of a run, its paths relative to the current folder")
-    parser.add_argument("--base", required=True, help="checkpoint folder")
+    add_settings(parser)
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=100, help="optimiser steps that are measured")
-    parser.add_argument("--skipped", type=int, default=10, help="steps before them")
-    parser.add_argument("--batch", type=int, default=8, help="samples of a step")
-    parser.add_argument("--max-length", type=int, default=256)
-    parser.add_argument("--attention", default="eager", help="of this project's model file")
-    parser.add_argument("--freeze", nargs="*", default=["vision_tower"])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     disable_progress_bar()

@@ -240,9 +240,8 @@ def compare(arguments: argparse.Namespace) -> dict[str, Any]:
     return figures
 
 
-def main() -> None:
-    """Measure, print, and write the figures if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add what is trained, how, and how long."""
     parser.add_argument("--mixture", required=True, help="file of a run, its paths relative to the current folder")
     parser.add_argument("--base", required=True, help="checkpoint folder")
     parser.add_argument("--rounds", type=int, default=5)
@@ -254,6 +253,12 @@ def main() -> None:
     parser.add_argument("--freeze", nargs="*", default=["vision_tower"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, help="JSON file for the figures")
+
+
+def main() -> None:
+    """Measure, print, and write the figures if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_settings(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     disable_progress_bar()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -47,119 +48,54 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def stages(config: TaskGalaxyConfig, out: str) -> dict[str, list[str]]:
-    """Return stage -> its command line, with everything in the folder ``out``."""
+    """Return stage -> its command line, in the order of the stages, with everything in the folder ``out``."""
+    lines = lines_of_vectors(config, out) | lines_of_requests(config, out)
+    order = ("list_images", "expand_types", "embed_types", "embed_images", "deduplicate_types", "match_types")
+    order += ("filter_types", "write_questions", "vote", "export_taskgalaxy")
+    assert set(order) == set(lines)
+    return {stage: shlex.split(lines[stage].format(out=out, **tables(out))) for stage in order}
 
-    def table(stage: str) -> str:
-        return f"{out}/{TABLES[stage]}.parquet"
 
-    def asking(*names: str) -> list[str]:
-        asked = ["--endpoint", *(requested(config, name) for name in names), "--attempts", "2"]
-        return [*asked, "--connections", connections(config), "--replies", f"{out}/replies"]
+def literally(word: str) -> str:
+    return shlex.quote(word).replace("{", "{{").replace("}", "}}")
 
-    def looking(prompt: str) -> list[str]:
-        shown = ["--images", config.images, "--types", table("deduplicate_types")]
-        return [*shown, "--prompt", f"config/taskgalaxy/{prompt}.yaml"]
 
-    clip = ["--checkpoint", config.embedding.checkpoint, "--batch-size", "4", "--shard-size", "8"]
-    clip += ["--shards", f"{out}/embeddings"]
-    types = ["--types", table("deduplicate_types")]
-    expanded = ["--types", table("expand_types")]
-    vectors, pictures = f"{out}/types.npy", f"{out}/pictures.npy"
-    listed = ["--pictures", table("list_images")]
+def tables(out: str) -> dict[str, str]:
+    return {stage: f"{out}/{name}.parquet" for stage, name in TABLES.items()}
+
+
+def lines_of_vectors(config: TaskGalaxyConfig, out: str) -> dict[str, str]:
+    clip = f"--checkpoint {config.embedding.checkpoint} --batch-size 4 --shard-size 8 --shards {{out}}/embeddings"
+    vectors = "--types {deduplicate_types} --type-vectors {out}/types.npy"
     return {
-        "list_images": ["--images", config.images, "--output", table("list_images")],
-        "expand_types": [
-            *asking("planner"),
-            "--seeds",
-            config.seeds,
-            "--prompt",
-            "config/taskgalaxy/expand.yaml",
-            "--numbers",
-            "1",
-            "1",
-            "2",
-            "--output",
-            table("expand_types"),
-        ],
-        "embed_types": [*clip, *expanded, "--text", config.embedding.text, "--output", vectors],
-        "embed_images": [*clip, *listed, "--images", config.images, "--output", pictures],
-        "deduplicate_types": [
-            *expanded,
-            "--vectors",
-            vectors,
-            "--threshold",
-            "0.999",
-            "--output",
-            table("deduplicate_types"),
-            "--duplicates",
-            f"{out}/duplicates.tsv",
-        ],
-        "match_types": [
-            *listed,
-            "--picture-vectors",
-            pictures,
-            *types,
-            "--type-vectors",
-            vectors,
-            "--top-k",
-            "5",
-            "--floor",
-            "-0.9",
-            "--cap",
-            "40",
-            "--output",
-            table("match_types"),
-        ],
-        "filter_types": [
-            *asking("looker"),
-            *looking("filter"),
-            "--matches",
-            table("match_types"),
-            "--output",
-            table("filter_types"),
-        ],
-        "write_questions": [
-            *asking("looker"),
-            *looking("write"),
-            "--candidates",
-            table("filter_types"),
-            "--output",
-            table("write_questions"),
-        ],
-        "vote": [
-            *asking("judge-a", "judge-b", "judge-c"),
-            *looking("vote"),
-            "--samples",
-            table("write_questions"),
-            "--min-votes",
-            "2",
-            "--votes",
-            f"{out}/votes.parquet",
-            "--output",
-            table("vote"),
-        ],
-        "export_taskgalaxy": [
-            "--samples",
-            table("vote"),
-            *types,
-            "--type-vectors",
-            vectors,
-            "--task",
-            "cluster",
-            "--clusters",
-            "2",
-            "--min-samples",
-            "5",
-            "--shares",
-            "0.2",
-            "0.2",
-            "--folder",
-            out,
-            "--table",
-            table("export_taskgalaxy"),
-            "--tasks",
-            f"{out}/tasks.tsv",
-        ],
+        "list_images": f"--images {config.images} --output {{list_images}}",
+        "embed_types": f"{clip} --types {{expand_types}} --text {literally(config.embedding.text)}"
+        " --output {out}/types.npy",
+        "embed_images": f"{clip} --pictures {{list_images}} --images {config.images} --output {{out}}/pictures.npy",
+        "deduplicate_types": "--types {expand_types} --vectors {out}/types.npy --threshold 0.999"
+        " --output {deduplicate_types} --duplicates {out}/duplicates.tsv",
+        "match_types": f"--pictures {{list_images}} --picture-vectors {{out}}/pictures.npy {vectors}"
+        " --top-k 5 --floor -0.9 --cap 40 --output {match_types}",
+        "export_taskgalaxy": f"--samples {{vote}} {vectors} --task cluster --clusters 2 --min-samples 5"
+        " --shares 0.2 0.2 --folder {out} --table {export_taskgalaxy} --tasks {out}/tasks.tsv",
+    }
+
+
+def lines_of_requests(config: TaskGalaxyConfig, out: str) -> dict[str, str]:
+    def asking(*names: str) -> str:
+        told = [*(requested(config, name) for name in names), "--attempts", "2"]
+        told += ["--connections", connections(config), "--replies", f"{out}/replies"]
+        return " ".join(["--endpoint", *map(literally, told)])
+
+    looking = f"--images {config.images} --types {{deduplicate_types}} --prompt config/taskgalaxy"
+    return {
+        "expand_types": f"{asking('planner')} --seeds {config.seeds} --prompt config/taskgalaxy/expand.yaml"
+        " --numbers 1 1 2 --output {expand_types}",
+        "filter_types": f"{asking('looker')} {looking}/filter.yaml --matches {{match_types}} --output {{filter_types}}",
+        "write_questions": f"{asking('looker')} {looking}/write.yaml --candidates {{filter_types}}"
+        " --output {write_questions}",
+        "vote": f"{asking('judge-a', 'judge-b', 'judge-c')} {looking}/vote.yaml --samples {{write_questions}}"
+        " --min-votes 2 --votes {out}/votes.parquet --output {vote}",
     }
 
 

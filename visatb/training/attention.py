@@ -1,6 +1,6 @@
 """Attention within each sample of a packed row: padded for attention alone, so that no mask is as long as the row."""
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import torch
@@ -24,38 +24,40 @@ def attend_by_sample(model: PreTrainedModel, attention: str) -> None:
         model.set_attn_implementation({"text_config": BY_SAMPLE[attention]})
 
 
-def eager_by_sample(
-    module: nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    position_ids: torch.Tensor | None = None,
-    **options: Any,
-) -> tuple[torch.Tensor, None]:
-    """Return what transformers' eager attention gives for each sample alone, [rows, tokens, heads, features]."""
-    samples = _samples(query, position_ids)
-    square = (samples.longest, samples.longest)
-    mask = query.new_full(square, torch.finfo(query.dtype).min).triu(1)
-    parts = (samples.apart(states) for states in (query, key, value))
-    found, _ = eager_attention_forward(module, *parts, mask, **options)
-    return samples.together(found), None
+def _by_sample(attend: Callable[..., tuple[torch.Tensor, Any]]) -> Callable[..., tuple[torch.Tensor, None]]:
+    """Return an implementation for transformers that attends within each sample as ``attend`` does within a row.
+
+    It gives [rows, tokens, heads, features].
+    """
+
+    def attention(
+        module: nn.Module,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        attention_mask: torch.Tensor | None,
+        position_ids: torch.Tensor | None = None,
+        **options: Any,
+    ) -> tuple[torch.Tensor, None]:
+        samples = _samples(query, position_ids)
+        found, _ = attend(module, *(samples.apart(states) for states in (query, key, value)), **options)
+        return samples.together(found), None
+
+    return attention
 
 
-def sdpa_by_sample(
-    module: nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    position_ids: torch.Tensor | None = None,
-    **options: Any,
-) -> tuple[torch.Tensor, None]:
-    """Return what transformers' sdpa gives for each sample alone, [rows, tokens, heads, features]; without a mask."""
-    samples = _samples(query, position_ids)
-    parts = (samples.apart(states) for states in (query, key, value))
-    found, _ = sdpa_attention_forward(module, *parts, None, **{**options, "is_causal": True})
-    return samples.together(found), None
+def _eager(
+    module: nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, **options: Any
+) -> tuple[torch.Tensor, Any]:
+    longest = query.shape[2]
+    mask = query.new_full((longest, longest), torch.finfo(query.dtype).min).triu(1)
+    return eager_attention_forward(module, query, key, value, mask, **options)
+
+
+def _sdpa(
+    module: nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, **options: Any
+) -> tuple[torch.Tensor, Any]:
+    return sdpa_attention_forward(module, query, key, value, None, **{**options, "is_causal": True})
 
 
 class _Samples:
@@ -64,15 +66,15 @@ class _Samples:
     def __init__(self, position_ids: torch.Tensor) -> None:
         starts = (position_ids.flatten() == 0).nonzero()[:, 0]
         lengths = torch.diff(starts, append=starts.new_tensor([position_ids.numel()]))
-        self.longest = int(lengths.max())
+        self._longest = int(lengths.max())
         of_each = torch.arange(len(starts), device=starts.device).repeat_interleave(lengths)
-        self._places = torch.arange(len(of_each), device=starts.device) + (of_each * self.longest - starts[of_each])
-        self._shape, self._rows = (len(starts), self.longest), position_ids.shape
+        self._places = torch.arange(len(of_each), device=starts.device) + (of_each * self._longest - starts[of_each])
+        self._shape, self._rows = (len(starts), self._longest), position_ids.shape
 
     def apart(self, states: torch.Tensor) -> torch.Tensor:
         """Return states [rows, heads, tokens, features] as [samples, heads, longest, features]."""
         tokens = states.transpose(1, 2).flatten(0, 1)
-        padded = tokens.new_zeros(self._shape[0] * self.longest, *tokens.shape[1:])
+        padded = tokens.new_zeros(self._shape[0] * self._longest, *tokens.shape[1:])
         return padded.index_copy(0, self._places, tokens).unflatten(0, self._shape).transpose(1, 2)
 
     def together(self, states: torch.Tensor) -> torch.Tensor:
@@ -93,5 +95,5 @@ def _samples(query: torch.Tensor, position_ids: torch.Tensor | None) -> _Samples
     return _FOUND[position_ids]
 
 
-for _name, _function in zip(BY_SAMPLE.values(), (eager_by_sample, sdpa_by_sample), strict=True):
-    AttentionInterface.register(_name, _function)
+for _name, _attend in (("eager", _eager), ("sdpa", _sdpa)):
+    AttentionInterface.register(BY_SAMPLE[_name], _by_sample(_attend))
