@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM, TrainingArguments
 
+from visatb.training.processes import leave_when_all_is_done
+
 ROOT = Path(__file__).parents[2]
 RATE = 0.5
 # Token counts of prompt and answer; the fourth sample has no answer. In steps of four, one process or two.
@@ -104,3 +106,4 @@ if __name__ == "__main__":
         )
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+        leave_when_all_is_done()
