@@ -8,34 +8,23 @@ pictures, fills in the template and packs the samples, and waits meanwhile. ``cp
 and workers together for a step: what counts where other trainings run on the remaining cores. Pictures come from the
 system's file cache.
 
-``full_size`` is what one process of one thread prepares in a second of processor time where pictures and conversations
-have the size of LLaVA-1.5's: JPEG of 640 x 480, made 336 x 336 with 576 tokens, and three exchanges of about a hundred
-words; the tokenizer is the tiny model's. It is told beside the collator of plain trainings (`training.py`).
+Samples of the size of real ones: `input_wait_full_size.py`.
 """
 
 import argparse
-import random
 import resource
 import time
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from PIL import Image
-from side_by_side import medians, ratio, taking_turns, write_figures
-from training import PlainCollator, Stopwatch, Trainings, add_settings
+from side_by_side import medians, write_figures
+from training import Stopwatch, Trainings, add_settings
 from transformers import PrinterCallback
 from transformers.utils.logging import disable_progress_bar
 
-from visatb.training.collator import Collator, Sample
-from visatb.training.models import freeze, load_model, load_processor, padding_image_processor
-from visatb.training.packing import PackingCollator
+from visatb.training.models import freeze, load_model
 from visatb.training.trainer import VitwTrainer
-
-WORDS = ("a", "red", "square", "left", "of", "the", "blue", "circle", "and", "two", "green", "rings", "above", "it")
 
 
 class WatchedTrainer(VitwTrainer):
@@ -79,38 +68,6 @@ def measured(trainings: Trainings, arguments: argparse.Namespace, workers: int) 
     return {"waiting": waited / watch.wall, "wall": watch.wall / arguments.steps, "cpu": cpu}
 
 
-def full_size(
-    arguments: argparse.Namespace, folder: Path, samples: int = 96, batch: int = 16
-) -> dict[str, list[float]]:
-    """Return the samples of full size that one process prepares in a second of processor time, ours and plainly."""
-    processor = load_processor(arguments.base)
-    processor.image_processor = padding_image_processor(processor.image_processor, 336)
-    processor.patch_size = 14
-    draw = random.Random(arguments.seed)
-    records: list[Sample] = []
-    for number in range(samples):
-        path = folder / f"{number}.jpg"
-        Image.effect_noise((640, 480), 40).convert("RGB").save(path, quality=85)
-        turns = [{"from": ("human", "gpt")[turn % 2], "value": sentence(draw, (12, 24)[turn % 2])} for turn in range(6)]
-        records.append({"conversations": turns, "image": str(path), "task": "all"})
-    collator = Collator(processor, ["all"], 2048)
-    packing = PackingCollator(collator)
-
-    def speed(make: Callable[[list[Sample]], Any]) -> float:
-        started = time.process_time()
-        for start in range(0, samples, batch):
-            make(records[start : start + batch])
-        return samples / (time.process_time() - started)
-
-    ways = {"ours": packing, "plain": PlainCollator(processor)}
-    return taking_turns({name: partial(speed, make) for name, make in ways.items()}, arguments.rounds)
-
-
-def sentence(draw: random.Random, words: int) -> str:
-    """Return so many words of the demo's."""
-    return " ".join(draw.choices(WORDS, k=words))
-
-
 def main() -> None:
     """Measure in turns, print, and write the figures if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -135,14 +92,6 @@ def main() -> None:
         "cpu_seconds_a_step": medians(found["cpu"]),
         "all": found,
     }
-    with TemporaryDirectory() as folder:
-        prepared = full_size(arguments, Path(folder))
-    figures["full_size"] = {
-        "samples_per_cpu_second": medians(prepared, 1),
-        "ratio": ratio(prepared, "ours", "plain"),
-        "all": prepared,
-    }
-    print(f"samples of full size that one core prepares a second: {figures['full_size']['samples_per_cpu_second']}")
     for name, share in figures["share_waiting"].items():
         wall, cpu = figures["wall_seconds_a_step"][name], figures["cpu_seconds_a_step"][name]
         print(f"{name} workers: {share:6.1%} waiting, {1000 * wall:.1f} ms a step, {1000 * cpu:.1f} ms of processors")
