@@ -65,7 +65,7 @@ def first_samples(
 
 @dataclass(frozen=True)
 class Making:
-    """One run that is made: of which experiment, from which checked records, how, with which seed, and where."""
+    """One run that is made: of which experiment, from which checked records, how, with which seeds, and where."""
 
     about: Experiment
     records: Path
@@ -73,6 +73,7 @@ class Making:
     seed: int
     run: Run
     folder: Path
+    training_seed: int
 
     def mix(self) -> None:
         """Draw what the run is trained on."""
@@ -86,8 +87,13 @@ class Making:
 
         settings, model = self.about.config.training, self.about.model
         told = {name: getattr(settings, name) for name in Recipe.__dataclass_fields__ if hasattr(settings, name)}
-        recipe = Recipe(**{**told, "seed": self.seed, "freeze": tuple(model.freeze)})
-        machine = Machine(settings.micro_batch_size, attention=model.attention, save_steps=settings.save_steps)
+        recipe = Recipe(**{**told, "seed": self.training_seed, "freeze": tuple(model.freeze)})
+        machine = Machine(
+            settings.micro_batch_size,
+            attention=model.attention,
+            save_steps=settings.save_steps,
+            packing=settings.packing,
+        )
         places = (self.folder, self.folder / "model")
         fit(self.run.name, self.folder / "mixture.arrow", self.preparation.base, None, recipe, machine, *places)
 
@@ -139,9 +145,24 @@ def prepare(
     ``mini_alone``: make the run `mini` and no other.
     """
     for run in about.preparation_runs:
-        folder = preparation.folder(root, run, seed)
-        if not (folder / "cost.json").exists() and (run.kind == "mini" or not mini_alone):
-            write_json(folder / "cost.json", Making(about, records, preparation, seed, run, folder).made())
+        if run.kind == "mini" or not mini_alone:
+            prepare_run(about, records, preparation, seed, root, run, seed)
+
+
+def prepare_run(
+    about: Experiment,
+    records: Path,
+    preparation: Preparation,
+    seed: int,
+    root: Path,
+    run: Run,
+    training_seed: int,
+) -> None:
+    """Make a run that is not there; ``seed`` draws its subset, ``training_seed`` the order in which it is trained."""
+    folder = preparation.folder(root, run, seed)
+    if not (folder / "cost.json").exists():
+        making = Making(about, records, preparation, seed, run, folder, training_seed)
+        write_json(folder / "cost.json", making.made())
 
 
 def smaller_base(about: Experiment, width: int, output: Path) -> None:

@@ -27,6 +27,7 @@ rule collect_validation_matrix:
                 if run.repetition == 0
             ],
             seeds=EXPERIMENT.config.balancing.seeds,
+            mini_seeds=EXPERIMENT.config.balancing.mini_seeds,
         ),
     shell:
         "python $SCRIPTS/collect_validation_matrix.py --scores {params.scores:q} {params.options}"

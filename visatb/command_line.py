@@ -58,6 +58,12 @@ def add_validation(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--column", type=column, nargs="+", required=True, metavar="TASK:METRIC")
 
 
+def add_seeds(parser: argparse.ArgumentParser) -> None:
+    """Add how often the runs are trained that are repeated with other seeds."""
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of mini and of each plus run")
+    parser.add_argument("--mini-seeds", type=int, help="trainings of mini, if not as many")
+
+
 def add_balancing(parser: argparse.ArgumentParser) -> None:
     """Add what decides on the weights: columns, groups and balancing settings."""
     add_validation(parser)
@@ -65,7 +71,7 @@ def add_balancing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--form", choices=("paired", "simple"), default="paired", help="Eq. 3 or 10")
     parser.add_argument("--difficulty", choices=("repurposed", "precise"), default="repurposed", help="Eq. 6, or 11/12")
     parser.add_argument("--estimator", choices=("paper", "shrunk"), default="paper", help="of C")
-    parser.add_argument("--seeds", type=int, default=1, help="trainings of mini and of each plus run")
+    add_seeds(parser)
     parser.add_argument("--on-unlearned", choices=("drop", "clip", "error"), default="drop")
     parser.add_argument("--temperature", type=number_or_auto, default="auto", help="T of Eq. 4, 5, 7; a number or auto")
     parser.add_argument("--alpha-out", type=float, default=0.25)
@@ -85,6 +91,7 @@ def balance_settings(arguments: argparse.Namespace) -> BalanceSettings:
         difficulty=arguments.difficulty,
         estimator=arguments.estimator,
         seeds=arguments.seeds,
+        mini_seeds=arguments.mini_seeds,
     )
 
 

@@ -44,6 +44,9 @@ class BalancingConfig(Section):
     seeds: PositiveInt = Field(
         1, description="trainings of `mini` and of each `plus-<group>` run, each with another seed; V is their mean"
     )
+    mini_seeds: PositiveInt | None = Field(
+        None, description="trainings of `mini`, if not as many: it is the cheapest run, and all of C and D hang on it"
+    )
     bootstrap: PositiveInt = Field(2000, description="resamples behind the 95 % intervals")
 
 

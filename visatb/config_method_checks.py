@@ -28,8 +28,9 @@ def _balancings(config: Config) -> Iterator[str]:
             yield f"{here}.alpha: out + in + difficulty must be 1, found {total:g}"
         if balancing.form == "simple" and balancing.difficulty == "repurposed":
             yield f"{here}.difficulty: the simple form has no mini run to repurpose; take it away, or make it precise"
-        if balancing.form == "simple" and balancing.seeds > 1:
-            yield f"{here}.form: simple has no mini and plus runs; set balancing.seeds to 1, not {balancing.seeds}"
+        for name in ("seeds", "mini_seeds") if balancing.form == "simple" else ():
+            if (seeds := getattr(balancing, name) or 1) > 1:
+                yield f"{here}.form: simple has no mini and plus runs; set balancing.{name} to 1, not {seeds}"
         if balancing.form == "simple" and own.form is not None:
             for group, tasks in config.groups.items():
                 if len(tasks) > 1:

@@ -60,7 +60,8 @@ def evaluation_sizes(
     """
     errors = gap_standard_errors(pilot, columns, groups, settings)
     runs = list(dict.fromkeys(run for one in pilot for run in one.runs))
-    matrix = validation_matrix(pilot, [run for run in runs if "-seed" not in run], settings.seeds)
+    once = [run for run in runs if "-seed" not in run]
+    matrix = validation_matrix(pilot, once, settings.seeds, settings.mini_seeds)
     point = balance(matrix, columns, groups, settings, errors)
     tasks = list(dict.fromkeys(column.task for column in columns))
     answered = np.array([_of_task(pilot, columns, task)[0].numerators.shape[1] for task in tasks])

@@ -112,6 +112,7 @@ def balance_settings(balancing: BalancingConfig) -> BalanceSettings:
         difficulty=balancing.difficulty or ("repurposed" if balancing.form == "paired" else "precise"),
         estimator=balancing.estimator,
         seeds=balancing.seeds,
+        mini_seeds=balancing.mini_seeds,
     )
 
 
@@ -132,7 +133,7 @@ def measuring_runs(config: Config, groups: Groups, settings: BalanceSettings) ->
     return [
         replace(run, name=name, repetition=number)
         for run in runs
-        for number, name in enumerate(repetitions(run.name, settings.seeds))
+        for number, name in enumerate(repetitions(run.name, settings.seeds, settings.mini_seeds))
     ]
 
 

@@ -44,6 +44,7 @@ class BalanceSettings:
         estimator: ``paper`` takes C as Eq. 3 gives it, ``shrunk`` moves uncertain contributions towards the mean of
             all (`visatb.shrinkage`).
         seeds: trainings of ``mini`` and of each ``plus-<group>``, over which V is the mean.
+        mini_seeds: those of ``mini``, where it has another number.
 
     Raises:
         VisatbError: for a value out of range, or the simple form without ``precise``.
@@ -58,6 +59,7 @@ class BalanceSettings:
     difficulty: Literal["repurposed", "precise"] = "repurposed"
     estimator: Literal["paper", "shrunk"] = "paper"
     seeds: int = 1
+    mini_seeds: int | None = None
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -82,10 +84,11 @@ class BalanceSettings:
                 yield f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}"
         if self.form == "simple" and self.difficulty == "repurposed":
             yield "form: simple has no mini run to repurpose; its difficulty must be precise (Eq. 11)"
-        if self.seeds < 1:
-            yield f"seeds is {self.seeds}; every run is trained at least once"
-        if self.form == "simple" and self.seeds > 1:
-            yield f"seeds is {self.seeds}, but form: simple has no mini and plus runs to repeat"
+        for name, seeds in {"seeds": self.seeds, "mini_seeds": self.mini_seeds}.items():
+            if seeds is not None and seeds < 1:
+                yield f"{name} is {seeds}; every run is trained at least once"
+            if self.form == "simple" and seeds is not None and seeds > 1:
+                yield f"{name} is {seeds}, but form: simple has no mini and plus runs to repeat"
 
 
 @dataclass(frozen=True)
@@ -128,16 +131,26 @@ def needed_scores(columns: Sequence[Column], groups: Groups, settings: BalanceSe
     return needs
 
 
-def repetitions(run: str, seeds: int) -> tuple[str, ...]:
-    """Return the names of the trainings of a run: ``mini`` and ``plus-<group>`` are repeated, others are not."""
-    again = range(1, seeds if run == "mini" or run.startswith("plus-") else 1)
-    return (run, *(f"{run}-seed{number}" for number in again))
+def repetitions(run: str, seeds: int, mini_seeds: int | None = None) -> tuple[str, ...]:
+    """Return the names of the trainings of a run: ``mini`` and ``plus-<group>`` are repeated, others are not.
+
+    Args:
+        run: the run.
+        seeds: trainings of a run that is repeated.
+        mini_seeds: those of ``mini``, where it has another number.
+    """
+    times = 1
+    if run == "mini":
+        times = seeds if mini_seeds is None else mini_seeds
+    elif run.startswith("plus-"):
+        times = seeds
+    return (run, *(f"{run}-seed{number}" for number in range(1, times)))
 
 
 def scored_runs(columns: Sequence[Column], groups: Groups, settings: BalanceSettings) -> dict[str, tuple[str, ...]]:
     """Return every training whose validation scores are needed, with the columns it is needed in."""
     needs = needed_scores(columns, groups, settings)
-    return {again: needs[run] for run in needs for again in repetitions(run, settings.seeds)}
+    return {again: needs[run] for run in needs for again in repetitions(run, settings.seeds, settings.mini_seeds)}
 
 
 def lay_out(columns: Sequence[Column], groups: Groups, settings: BalanceSettings) -> tuple[Names, Layout]:
@@ -151,7 +164,7 @@ def lay_out(columns: Sequence[Column], groups: Groups, settings: BalanceSettings
         raise VisatbError(f"tasks and groups do not fit the validation columns:\n{bullet_list(problems)}")
     needs = needed_scores(columns, groups, settings)
     runs = tuple(needs)
-    again = {run: repetitions(run, settings.seeds) for run in runs}
+    again = {run: repetitions(run, settings.seeds, settings.mini_seeds) for run in runs}
     group_of = {task: group for group, members in groups.items() for task in members}
     names, tasks = tuple(groups), list(group_of)
     trained = {group: runs.index(_trained(group, groups, settings)) for group in groups}

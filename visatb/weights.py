@@ -80,14 +80,16 @@ def score_origins(
     return {cell: origin for cell, origin in found.items() if origin != MEASURED}
 
 
-def validation_matrix(samples: Sequence[PairedSamples], runs: Sequence[str], seeds: int = 1) -> pd.DataFrame:
+def validation_matrix(
+    samples: Sequence[PairedSamples], runs: Sequence[str], seeds: int = 1, mini_seeds: int | None = None
+) -> pd.DataFrame:
     """Return V: scores as the metrics give them, runs x columns; a cell that no run was asked for is empty.
 
-    The score of a run that is repeated with other seeds is the mean over its ``seeds`` trainings.
+    The score of a run that is repeated with other seeds is the mean over its trainings (`repetitions`).
     """
     columns = {one.column: pd.Series(one.scores(), index=list(one.runs)) for one in samples}
     scores = pd.DataFrame(columns)
-    means = {run: scores.reindex(list(repetitions(run, seeds))).mean(skipna=False) for run in runs}
+    means = {run: scores.reindex(list(repetitions(run, seeds, mini_seeds))).mean(skipna=False) for run in runs}
     return pd.DataFrame(means).T.reindex(columns=list(columns))
 
 
@@ -110,7 +112,8 @@ def measured_balance(
             f"estimator: shrunk needs the spread of every score, and that of {', '.join(unknown)} is not known "
             "(imported values without samples); import the samples, or take the estimator paper"
         )
-    matrix = validation_matrix(samples, list(needed_scores(columns, groups, settings)), settings.seeds)
+    runs = list(needed_scores(columns, groups, settings))
+    matrix = validation_matrix(samples, runs, settings.seeds, settings.mini_seeds)
     errors = gap_standard_errors(samples, columns, groups, settings)
     point = balance(matrix, columns, groups, settings, errors)
     drawn = replicate(point, samples, replicates, seed)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from visatb.command_line import add_validation, groups, named_value
+from visatb.command_line import add_seeds, add_validation, groups, named_value
 from visatb.errors import friendly_exit
 from visatb.evaluation.scores import tidy_scores
 from visatb.files import write_table
@@ -18,16 +18,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_validation(parser)
     parser.add_argument("--run", type=named_value, nargs="+", required=True, metavar="RUN=TASK,TASK", help="its tasks")
-    parser.add_argument("--seeds", type=int, default=1, help="trainings of mini and of each plus run")
+    add_seeds(parser)
     parser.add_argument("--matrix", required=True, help="validation_matrix.tsv")
     parser.add_argument("--tidy", required=True, help="validation_scores.tsv")
     args = parser.parse_args()
     tasks, names = groups(args.run), column_names(args.column)
     task_of = {name: column.task for name, column in zip(names, args.column, strict=True)}
     needs = {run: [name for name in names if task_of[name] in own] for run, own in tasks.items()}
-    again = {run: repetitions(run, args.seeds) for run in needs}
+    again = {run: repetitions(run, args.seeds, args.mini_seeds) for run in needs}
     trained = {name: needs[run] for run, names_of_run in again.items() for name in names_of_run}
-    matrix = validation_matrix(validation_samples(args.scores, args.column, trained), list(needs), args.seeds)
+    samples = validation_samples(args.scores, args.column, trained)
+    matrix = validation_matrix(samples, list(needs), args.seeds, args.mini_seeds)
     table = matrix.rename_axis("run").reset_index()
     origins = run_origins(score_origins(args.scores, args.column, trained))
     if origins:

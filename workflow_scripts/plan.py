@@ -74,6 +74,7 @@ def main() -> None:
             experiment.config.balancing.form,
             idle_methods(experiment, table),
             experiment.config.balancing.seeds,
+            experiment.config.balancing.mini_seeds,
             on_gpus=resources.final.gpus > 0,
             speeds_known=bool(known),
             chosen_rates=rates["why"],

@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import reporting_examples as example
 
 from visatb.errors import VisatbError
 from visatb.files import write_table
-from visatb.reporting.plan import plan_text, plan_warnings, preparation_cost, subset_sizes
+from visatb.reporting.plan import cost_text, plan_text, plan_warnings, preparation_cost, subset_sizes
 from visatb.reporting.reading import (
     read_columns,
     read_contributions,
@@ -99,6 +100,25 @@ def test_cost_of_the_preparation_is_the_formula_s():
     assert "R_large + N x R_mini = 1 + 7 x 0.0625 = 1.44" in text
     no_final = example.plan().iloc[:8]
     assert "this plan holds none" in plan_text(no_final, 1.0, 1 / 16, 7)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "mini_seeds", "formula"),
+    [
+        (1, 5, "R_large + N x R_mini + 4 x R_mini = 1 + 7 x 0.0625 + 4 x 0.0625 = 1.69"),
+        (2, None, "2 x (R_large + N x R_mini) = 2 x (1 + 7 x 0.0625) = 2.88"),
+        (3, 2, "3 x (R_large + N x R_mini) - 1 x R_mini = 3 x (1 + 7 x 0.0625) - 1 x 0.0625 = 4.25"),
+    ],
+)
+def test_the_formula_counts_repetitions(seeds: int, mini_seeds: int | None, formula: str):
+    plan = example.plan()
+    rows = [plan]
+    for run, times in {"mini": mini_seeds or seeds, "plus-": seeds}.items():
+        rows += [plan[plan["run"].str.startswith(run)].assign(run=f"{run}-seed{n}") for n in range(1, times)]
+    text = cost_text(pd.concat(rows), 1.0, 1 / 16, 7, seeds=seeds, mini_seeds=mini_seeds)
+    assert formula in text
+    counted = float(text.split("costs ")[1].split(" times")[0])
+    assert counted == pytest.approx(float(formula.split()[-1]), abs=0.011)
 
 
 def test_plan_totals():

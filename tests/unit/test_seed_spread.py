@@ -25,19 +25,20 @@ GROUPS = {task: [task] for task in TASKS}
 TRUE = {"mini": 0.3, "plus-a": 0.5, "plus-b": 0.55, "plus-c": 0.6}
 
 
-def settings_of(seeds: int) -> BalanceSettings:
-    return BalanceSettings(temperature=1.0, seeds=seeds)
+def settings_of(seeds: int, mini_seeds: int | None = None) -> BalanceSettings:
+    return BalanceSettings(temperature=1.0, seeds=seeds, mini_seeds=mini_seeds)
 
 
 def names_of(seeds: int) -> Names:
     return lay_out(COLUMNS, GROUPS, settings_of(seeds))[0]
 
 
-def drawn(seeds: int, between: float, count: int, seed: int) -> list[PairedSamples]:
+def drawn(seeds: int, between: float, count: int, seed: int, mini_seeds: int | None = None) -> list[PairedSamples]:
     """Normal scores of samples that all runs share, each training moved as a whole and each answer on its own."""
     generator = np.random.default_rng(seed)
-    trainings = [again for run in TRUE for again in repetitions(run, seeds)]
-    means = np.array([TRUE[run] for run in TRUE for _ in range(seeds)])[:, None]
+    run_of = {again: run for run in TRUE for again in repetitions(run, seeds, mini_seeds)}
+    trainings = list(run_of)
+    means = np.array([TRUE[run] for run in run_of.values()])[:, None]
     samples = []
     for task in TASKS:
         moved = means + between * generator.normal(size=means.shape)
@@ -56,6 +57,19 @@ def test_only_mini_and_plus_runs_are_repeated() -> None:
     assert repetitions("mini", 1) == ("mini",)
     for run in ("base", "single-a", "mini-only-a", "large-only-a"):
         assert repetitions(run, 3) == (run,)
+
+
+def test_mini_may_be_repeated_as_often_as_it_likes() -> None:
+    assert repetitions("mini", 1, 3) == ("mini", "mini-seed1", "mini-seed2")
+    assert repetitions("mini", 3, 1) == ("mini",)
+    assert repetitions("plus-GQA", 1, 3) == ("plus-GQA",)
+    samples = drawn(1, 0.05, 50, 0, mini_seeds=3)
+    matrix = validation_matrix(samples, list(TRUE), 1, 3)
+    for one in samples:
+        by_run = dict(zip(one.runs, one.scores(), strict=True))
+        minis = [by_run["mini"], by_run["mini-seed1"], by_run["mini-seed2"]]
+        assert matrix.loc["mini", one.column] == pytest.approx(np.mean(minis))
+        assert matrix.loc["plus-a", one.column] == by_run["plus-a"]
 
 
 def test_the_score_of_a_repeated_run_is_the_mean_of_its_trainings() -> None:
@@ -95,14 +109,15 @@ def test_one_training_a_run_has_no_spread() -> None:
     assert (seed_deviations(samples, names, 10, 0) == 0).all()
 
 
-def test_the_error_of_a_gap_is_what_new_experiments_show() -> None:
-    """Two seeds a run: chance in seeds and in samples together."""
+@pytest.mark.parametrize(("seeds", "mini_seeds"), [(2, None), (1, 5)])
+def test_the_error_of_a_gap_is_what_new_experiments_show(seeds: int, mini_seeds: int | None) -> None:
+    """Chance in seeds and in samples together; of plus runs that are trained once, mini tells how far seeds move."""
     gaps, errors = [], []
     for seed in range(300):
-        samples = drawn(2, 0.05, 150, seed)
-        matrix = validation_matrix(samples, list(TRUE), 2)
+        samples = drawn(seeds, 0.05, 150, seed, mini_seeds)
+        matrix = validation_matrix(samples, list(TRUE), seeds, mini_seeds)
         gaps.append(matrix.loc["plus-a", "a"] - matrix.loc["mini", "a"])
-        errors.append(gap_standard_errors(samples, COLUMNS, GROUPS, settings_of(2))["a"])
+        errors.append(gap_standard_errors(samples, COLUMNS, GROUPS, settings_of(seeds, mini_seeds))["a"])
     assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(np.std(gaps), rel=0.12)
 
 
@@ -133,6 +148,8 @@ def test_shifting_all_trainings_of_a_run_alike_changes_no_variance(seeds: int, b
 def test_seeds_that_mean_nothing_are_refused() -> None:
     with pytest.raises(VisatbError, match="seeds is 0"):
         BalanceSettings(seeds=0)
+    with pytest.raises(VisatbError, match="mini_seeds is -1"):
+        BalanceSettings(mini_seeds=-1)
     with pytest.raises(VisatbError, match="no mini and plus runs to repeat"):
         BalanceSettings(form="simple", difficulty="precise", seeds=2)
 
@@ -156,6 +173,16 @@ def test_a_config_with_seeds_trains_each_preparation_run_as_often(
     assert {run for run, _, _ in again.measured_by("visatb")} == set(needed)
 
 
+def test_a_config_with_mini_seeds_trains_mini_alone_as_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / MODEL_FILE).write_text(MODEL_TEXT)
+    plain, again = (Experiment.from_values(config_values(balancing=more)) for more in ({}, {"mini_seeds": 3}))
+    more = {run.name for run in again.preparation_runs} - {run.name for run in plain.preparation_runs}
+    assert more == {"mini-seed1", "mini-seed2"}
+    assert again.balance_settings("visatb").mini_seeds == 3
+    assert more < {run for run, _, _ in again.measured_by("visatb")}
+
+
 def test_names_that_repetitions_would_share_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / MODEL_FILE).write_text(MODEL_TEXT)
@@ -165,6 +192,8 @@ def test_names_that_repetitions_would_share_are_refused(tmp_path: Path, monkeypa
         Experiment.from_values(values)
     with pytest.raises(VisatbError, match=r"balancing\.seeds to 1, not 2"):
         Experiment.from_values(config_values(balancing={"seeds": 2, "form": "simple"}))
+    with pytest.raises(VisatbError, match=r"balancing\.mini_seeds to 1, not 3"):
+        Experiment.from_values(config_values(balancing={"mini_seeds": 3, "form": "simple"}))
 
 
 def test_a_missing_training_is_named() -> None:

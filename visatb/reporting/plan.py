@@ -36,6 +36,7 @@ def plan_text(
     form: Form = "paired",
     idle_methods: Sequence[str] = (),
     seeds: int = 1,
+    mini_seeds: int | None = None,
     on_gpus: bool = True,
     speeds_known: bool = False,
     chosen_rates: Sequence[str] = (),
@@ -51,6 +52,7 @@ def plan_text(
         form: of the balancing.
         idle_methods: lines on methods whose weights would never move.
         seeds: trainings of ``mini`` and of each ``plus-`` run.
+        mini_seeds: those of ``mini``, where it has another number.
         on_gpus: whether hours are those of GPUs.
         speeds_known: whether any throughput is known.
         chosen_rates: lines on rates that the config left to the data.
@@ -58,7 +60,7 @@ def plan_text(
     missing = [column for column in ("run", "kind", *_COUNTS) if column not in plan.columns]
     if missing:
         raise VisatbError(f"the plan has no column {', '.join(missing)}; it has {', '.join(plan.columns)}")
-    parts = [plan_table(plan, on_gpus), cost_text(plan, rate_large, rate_mini, groups, form, seeds)]
+    parts = [plan_table(plan, on_gpus), cost_text(plan, rate_large, rate_mini, groups, form, seeds, mini_seeds)]
     if costs := costs_text(plan, on_gpus, speeds_known):
         parts.append(costs)
     if chosen_rates:
@@ -112,20 +114,22 @@ def preparation_cost(plan: pd.DataFrame, form: Form = "paired", unit: str = "sam
 
 
 def cost_text(
-    plan: pd.DataFrame, rate_large: float, rate_mini: float, groups: int, form: Form = "paired", seeds: int = 1
+    plan: pd.DataFrame,
+    rate_large: float,
+    rate_mini: float,
+    groups: int,
+    form: Form = "paired",
+    seeds: int = 1,
+    mini_seeds: int | None = None,
 ) -> str:
     """Return what the preparation costs beside R_large + N R_mini (section 3.2), or 1 + R_mini in the simple form.
 
-    With ``seeds`` trainings of every run, the former is as many times as large.
+    With ``seeds`` trainings of every run, the former is as many times as large; ``mini_seeds`` other ones of ``mini``
+    change it by R_mini each.
     """
-    again = f"{seeds} x " if seeds > 1 else ""
-    terms = ("(R_large + N x R_mini)", f"({rate_large:g} + {groups} x {rate_mini:g})")
-    symbols, numbers = (again + term if again else term[1:-1] for term in terms)
-    formula = (
-        f"{symbols} = {numbers} = {seeds * (rate_large + groups * rate_mini):.2f}"
-        if form == "paired"
-        else f"1 + R_mini = {1 + rate_mini:.2f}"
-    )
+    formula = f"1 + R_mini = {1 + rate_mini:.2f}"
+    if form == "paired":
+        formula = _paired_formula(rate_large, rate_mini, groups, seeds, seeds if mini_seeds is None else mini_seeds)
     cost = preparation_cost(plan, form)
     if cost is None:
         return f"Measuring the weights costs about {formula} times a final training; this plan holds none."
@@ -133,6 +137,16 @@ def cost_text(
     known = [(words, preparation_cost(plan, form, unit)) for unit, words in others.items() if unit in plan]
     more = "".join(f"; {words} {number:.2f} times" for words, number in known if number)
     return f"Measuring the weights costs {cost:.2f} times a final training, counted in samples ({formula}){more}."
+
+
+def _paired_formula(rate_large: float, rate_mini: float, groups: int, seeds: int, mini_seeds: int) -> str:
+    symbols, numbers = "R_large + N x R_mini", f"{rate_large:g} + {groups} x {rate_mini:g}"
+    if seeds > 1:
+        symbols, numbers = (f"{seeds} x ({text})" for text in (symbols, numbers))
+    if more := mini_seeds - seeds:
+        sign = "+" if more > 0 else "-"
+        symbols, numbers = f"{symbols} {sign} {abs(more)} x R_mini", f"{numbers} {sign} {abs(more)} x {rate_mini:g}"
+    return f"{symbols} = {numbers} = {seeds * (rate_large + groups * rate_mini) + more * rate_mini:.2f}"
 
 
 def subset_sizes(plan: pd.DataFrame, rate_large: float, rate_mini: float) -> dict[str, SubsetSizes]:
