@@ -6,10 +6,11 @@
 
 The workflow's trainer runs on packed samples of the size of LLaVA-1.5's (`input_wait_full_size.py`), on the GPU if
 there is one and else on one thread. FLOPs are those that PyTorch counts in a forward pass of the same batches, the
-head at labelled positions alone: three times of what is trained, once of what is frozen; what gradient checkpointing
-computes again does not count. The ceiling is the fastest of several large products of matrices in the same precision,
-measured before and after. Parameters, gradients and Adam's moments are in 32 bits, 16 bytes a parameter: the whole 7B
-model does not fit into 80 GB, so ``--layers`` takes so many of the language model's.
+head at labelled positions alone and attention as eager attention computes it: three times of what is trained, once of
+what is frozen; what gradient checkpointing computes again does not count. The ceiling is the fastest of several large
+products of matrices in the same precision, measured before and after. Parameters, gradients and Adam's moments are in
+32 bits, 16 bytes a parameter: the whole 7B model does not fit into 80 GB, so ``--layers`` takes so many of the language
+model's.
 
 A second training is profiled: ``profile`` has the operations (on a GPU: kernels) that took most of the time by
 themselves, as shares.
@@ -52,13 +53,13 @@ SHAPES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         "llava",
         {"hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 4, "num_attention_heads": 4},
         {"hidden_size": 512, "intermediate_size": 1408, "num_hidden_layers": 8, "num_attention_heads": 8}
-        | {"num_key_value_heads": 8, "vocab_size": 32064},
+        | {"num_key_value_heads": 8, "head_dim": 64, "vocab_size": 32064},
     ),
     "llava-1.5-7b": (
         "llava",
         {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16},
         {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32}
-        | {"num_key_value_heads": 32, "vocab_size": 32064},
+        | {"num_key_value_heads": 32, "head_dim": 128, "vocab_size": 32064},
     ),
     "qwen2-vl-2b": (
         "qwen2_vl",
@@ -90,8 +91,8 @@ def built(name: str, layers: int | None, device: str) -> tuple[PreTrainedModel, 
     config = tiny.config
     config.vision_config.update(vision | (LLAVA_VISION if family == "llava" else {}))
     config.text_config.update(text | {"max_position_embeddings": MAX_LENGTH})
-    if layers:
-        config.text_config.update({"num_hidden_layers": layers})
+    layers = layers or text["num_hidden_layers"]
+    config.text_config.update({"num_hidden_layers": layers, "layer_types": ["full_attention"] * layers})
     if family == "llava":
         processor.image_processor = padding_image_processor(processor.image_processor, SIDE)
         processor.patch_size = PATCH
@@ -106,11 +107,16 @@ def built(name: str, layers: int | None, device: str) -> tuple[PreTrainedModel, 
     return model, processor
 
 
+def attending(model: PreTrainedModel, attention: str) -> None:
+    """Let the model compute attention in this way, of each sample by itself."""
+    model.set_attn_implementation(attention)
+    attend_by_sample(model, attention)
+
+
 def prepared(arguments: argparse.Namespace, device: str) -> tuple[PreTrainedModel, PackingCollator]:
     """Return the model and the collator as a training of the workflow has them."""
     model, processor = built(arguments.model, arguments.layers, device)
-    model.set_attn_implementation(arguments.attention)
-    attend_by_sample(model, arguments.attention)
+    attending(model, arguments.attention)
     freeze(model, arguments.freeze)
     skip_unused_layers(model)
     return model, PackingCollator(Collator(processor, [TASK], MAX_LENGTH), rope_index(model))
@@ -156,6 +162,13 @@ def trainer_of(
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def called(model: PreTrainedModel, names: Sequence[str]) -> list[str]:
+    """Return the submodules that are called: a list of modules is not, but its members are."""
+    lists = [name for name in names if isinstance(model.get_submodule(name), torch.nn.ModuleList)]
+    members = [f"{name}.{number}" for name in lists for number in range(len(model.get_submodule(name)))]
+    return [name for name in names if name not in lists] + members
 
 
 def model_flops(model: PreTrainedModel, batches: Sequence[Batch], device: str, frozen: Sequence[str]) -> float:
@@ -215,8 +228,10 @@ def measured(arguments: argparse.Namespace, device: str, folder: str) -> dict[st
     rows = range(SKIPPED * step, len(samples), arguments.batch)
     batches = [collator([samples[row + number] for number in range(arguments.batch)]) for row in rows]
     tokens = sum(batch["input_ids"].numel() for batch in batches)
-    frozen = [name for part in arguments.freeze for name in PARTS[SHAPES[arguments.model][0]][part]]
+    frozen = [name for part in arguments.freeze for name in called(model, PARTS[SHAPES[arguments.model][0]][part])]
+    attending(model, "eager")
     flops = model_flops(model, batches, device, frozen)
+    attending(model, arguments.attention)
     size = arguments.matrix or (8192 if device == "cuda" else 2048)
     top = ceiling(device, arguments.precision, size)
     clock, trainer = Clock(), trainer_of(model, collator, samples, arguments, folder)

@@ -15,7 +15,7 @@ from visatb.files import write_parquet
 from visatb.overall import improvement
 from visatb.overall_intervals import overall_intervals, task_improvements
 from visatb.paired_samples import PairedSamples
-from visatb.reporting.certainty import ill_posed_sentence, overall_lines, pairs_sentence
+from visatb.reporting.certainty import half_width_sentence, ill_posed_sentence, overall_lines, pairs_sentence
 from visatb.weights_comparison import weights_comparison
 
 test_scores.__test__ = False  # type: ignore[attr-defined]
@@ -188,3 +188,17 @@ def test_replicates_are_kept_as_numbers_of_pairs_and_groups() -> None:
     D = one[(one["quantity"] == "D") & (one["to"] == "b")]
     assert D["value"].item() == pytest.approx(drawn.measures.D[7, 1], rel=1e-6)
     assert D["from"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"form": "paired", "seeds": 1}, "not that in training; balancing.mini_seeds: 3 would tell it."),
+        ({"form": "paired", "seeds": 1, "mini_seeds": None}, "balancing.mini_seeds: 3"),
+        ({"form": "simple", "seeds": 1}, "not that in training."),
+        ({"form": "paired", "seeds": 2}, "Chance in training is in it"),
+        ({"form": "paired", "seeds": 1, "mini_seeds": 3}, "Chance in training is in it"),
+    ],
+)
+def test_the_width_says_what_it_knows(settings: dict[str, object], expected: str) -> None:
+    assert expected in half_width_sentence({"largest_half_width": 0.1, **settings})
