@@ -196,8 +196,8 @@ def test_replicates_are_kept_as_numbers_of_pairs_and_groups() -> None:
         ({"form": "paired", "seeds": 1}, "not that in training; balancing.mini_seeds: 3 would tell it."),
         ({"form": "paired", "seeds": 1, "mini_seeds": None}, "balancing.mini_seeds: 3"),
         ({"form": "simple", "seeds": 1}, "not that in training."),
-        ({"form": "paired", "seeds": 2}, "Chance in training is in it"),
-        ({"form": "paired", "seeds": 1, "mini_seeds": 3}, "Chance in training is in it"),
+        ({"form": "paired", "seeds": 2}, "the chance in training too"),
+        ({"form": "paired", "seeds": 1, "mini_seeds": 3}, "the chance in training too"),
     ],
 )
 def test_the_width_says_what_it_knows(settings: dict[str, object], expected: str) -> None:

@@ -25,12 +25,12 @@ def pairs_sentence(comparison: pd.DataFrame) -> str:
 
 
 def half_width_sentence(balancing: Mapping[str, Any]) -> str:
-    """Return how wide the widest interval of a weight is, and whether it knows chance in training."""
+    """Return two lines: how wide the widest interval of a weight is, and whether it knows chance in training."""
     width = f"The widest interval of a weight reaches {balancing['largest_half_width']:.2f} to either side."
     if max(balancing.get("seeds", 1), balancing.get("mini_seeds") or 1) > 1:
-        return f"{width} Chance in training is in it, as repeated trainings tell it."
+        return f"{width}\nIntervals know the chance in training too, as far as the repeated trainings tell it."
     advice = "; balancing.mini_seeds: 3 would tell it" if balancing.get("form") == "paired" else ""
-    return f"{width} It knows the chance in the answers, not that in training{advice}."
+    return f"{width}\nIntervals know the chance in the answers, not that in training{advice}."
 
 
 def ill_posed_sentence(balancing: Mapping[str, Any]) -> str:
