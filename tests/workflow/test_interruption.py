@@ -24,7 +24,13 @@ def stop_when(folder: Path, sign: str, how: signal.Signals) -> str:
     printed = folder / "printed.txt"
     with printed.open("w") as output:
         process = subprocess.Popen(
-            command(folder, configfile=TINY), cwd=folder, stdout=output, stderr=output, start_new_session=True
+            command(folder, configfile=TINY),
+            cwd=folder,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            # A shell's background jobs ignore SIGINT, and so does all that they start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         deadline = time.monotonic() + 600
         while sign not in printed.read_text() and process.poll() is None and time.monotonic() < deadline:
