@@ -16,7 +16,7 @@ import torch
 from side_by_side import medians, ratio, taking_turns, write_figures
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from visatb.training.attention import BY_SAMPLE
+from visatb.training.batches.attention import BY_SAMPLE
 
 WAYS = ("padded", "one row under a mask", "one row by sample")
 

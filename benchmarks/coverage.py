@@ -21,15 +21,16 @@ from typing import Any
 import numpy as np
 from simulated_experiments import KINDS, SETTINGS, Shape, answered, preparation, true_scores
 
-from visatb import equations
-from visatb.balance import Balance, balance
-from visatb.bootstrap import Replicates, bounds, replicate
-from visatb.equations import Booleans, Floats
+from visatb.balancing import equations
+from visatb.balancing.balance import Balance, balance
+from visatb.balancing.bootstrap import Replicates, replicate
+from visatb.balancing.gaps import gap_standard_errors
+from visatb.balancing.shrinkage import shrunk
+from visatb.balancing.weights import validation_matrix
 from visatb.errors import VisatbError
-from visatb.overall_intervals import overall_intervals, task_improvements
-from visatb.shrinkage import shrunk
-from visatb.uncertainty import gap_standard_errors
-from visatb.weights import validation_matrix
+from visatb.runtime.arrays import Booleans, Floats
+from visatb.scores.improvement_intervals import overall_intervals, task_improvements
+from visatb.scores.uncertainty import bounds
 
 SHAPES = {
     "7 tasks": Shape(7, (200, 600)),

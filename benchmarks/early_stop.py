@@ -3,7 +3,7 @@
 python benchmarks/early_stop.py --experiments 100 --output benchmarks/results/early_stop.json
 
 Simulated experiments (simulated_experiments.py) of the size of the paper's Academic benchmark: seven tasks, several
-thousand validation samples each. The first samples are the pilot; `visatb.evaluation_sizes` plans the sizes from it,
+thousand validation samples each. The first samples are the pilot; `evaluation_sizes` plans the sizes from it,
 and intervals are made from the first so many samples. Counted are the answers that are not given, the largest
 half-width of an interval of lambda against the precision asked for, and how often intervals hold the true lambda.
 """
@@ -19,14 +19,15 @@ from typing import Any
 import numpy as np
 from simulated_experiments import SETTINGS, Shape, preparation, true_scores
 
-from visatb import equations
-from visatb.balance import Balance, balance
-from visatb.bootstrap import bounds, replicate
-from visatb.equations import Floats
-from visatb.evaluation_sizes import evaluation_sizes
-from visatb.paired_samples import PairedSamples
-from visatb.uncertainty import gap_standard_errors
-from visatb.weights import validation_matrix
+from visatb.balancing import equations
+from visatb.balancing.balance import Balance, balance
+from visatb.balancing.bootstrap import replicate
+from visatb.balancing.evaluation_sizes import evaluation_sizes
+from visatb.balancing.gaps import gap_standard_errors
+from visatb.balancing.weights import validation_matrix
+from visatb.runtime.arrays import Floats
+from visatb.scores.paired import PairedSamples
+from visatb.scores.uncertainty import bounds
 
 SHAPE = Shape(7, (2000, 5000))
 PILOT, ROUND_TO = 1024, 256

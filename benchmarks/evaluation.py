@@ -25,12 +25,12 @@ from typing import Any
 import torch
 from side_by_side import medians, ratio, taking_turns, write_figures
 
-from visatb.chat import chat_messages, open_image
-from visatb.command_line import named_number
+from visatb.data.chat import chat_messages, open_image
 from visatb.evaluation.generate import Generation, LoadedModel
 from visatb.evaluation.predictions import Asked
-from visatb.files import read_parquet
-from visatb.training.models import load_model, load_processor
+from visatb.models.families import load_model, load_processor
+from visatb.runtime.cli import named_number
+from visatb.runtime.files import read_parquet
 
 AUTHORS_LIMIT = 2048
 Texts = list[str]

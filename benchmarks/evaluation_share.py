@@ -26,9 +26,9 @@ from pathlib import Path
 import pandas as pd
 from side_by_side import ROOT, write_figures
 
-from visatb.config_loading import read_yaml
-from visatb.experiment import Experiment
-from visatb.plan import plan
+from visatb.config.loading import read_yaml
+from visatb.experiment.experiment import Experiment
+from visatb.planning.plan import plan
 
 ACADEMIC = ROOT / "config" / "experiments" / "academic.yaml"
 SIZES = {
@@ -47,7 +47,7 @@ JOBS = {"train": "{run}.tsv", "predict": "{run}.val*.tsv", "score": "{run}.val*.
 IMPORTS = {
     "train": "visatb.training.fit",
     "predict": "visatb.evaluation.generate",
-    "score": "visatb.evaluation.scores",
+    "score": "visatb.scores.scoring",
 }
 
 

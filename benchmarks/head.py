@@ -23,8 +23,8 @@ import torch.nn.functional as F
 from side_by_side import medians, ratio, taking_turns, write_figures
 from torch import nn
 
-from visatb.training import head as module
-from visatb.training.head import losses_of
+from visatb.training.loss import head as module
+from visatb.training.loss.head import losses_of
 
 VOCABULARIES = (150_000, 32_000)
 PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}

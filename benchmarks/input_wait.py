@@ -23,7 +23,7 @@ from training import Stopwatch, Trainings, add_settings
 from transformers import PrinterCallback
 from transformers.utils.logging import disable_progress_bar
 
-from visatb.training.models import freeze, load_model
+from visatb.models.families import freeze, load_model
 from visatb.training.trainer import VitwTrainer
 
 

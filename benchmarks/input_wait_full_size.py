@@ -27,14 +27,15 @@ from training import PlainCollator, Stopwatch
 from transformers import LlavaForConditionalGeneration, PreTrainedModel, PrinterCallback, ProcessorMixin
 from transformers.utils.logging import disable_progress_bar
 
-from visatb.training.attention import attend_by_sample
-from visatb.training.collator import Collator, Sample
-from visatb.training.models import freeze, padding_image_processor, skip_unused_layers
-from visatb.training.packing import PackingCollator
-from visatb.training.recipe import Machine, Recipe, training_arguments
-from visatb.training.tiny import build_tiny
-from visatb.training.weighting import weights_of
-from visatb.training.weighting_methods import Method
+from visatb.config.training import Machine, Recipe
+from visatb.models.families import freeze, padding_image_processor, skip_unused_layers
+from visatb.models.tiny import build_tiny
+from visatb.training.arguments import training_arguments
+from visatb.training.batches.attention import attend_by_sample
+from visatb.training.batches.collator import Collator, Sample
+from visatb.training.batches.packing import PackingCollator
+from visatb.training.loss.methods import Method
+from visatb.training.loss.weighting import weights_of
 
 WORDS = ("a", "red", "square", "left", "of", "the", "blue", "circle", "and", "two", "green", "rings", "above", "it")
 TASK = "all"

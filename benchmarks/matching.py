@@ -25,7 +25,7 @@ from statistics import median
 
 import numpy as np
 
-from visatb.files import write_json
+from visatb.runtime.files import write_json
 from visatb.taskgalaxy.embedding import Vectors, unit_vectors
 from visatb.taskgalaxy.matching import nearest
 

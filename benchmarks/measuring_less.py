@@ -7,7 +7,7 @@
 
 The preparation of the demo (config/config.yaml, all seven tasks) with other sampling rates, with a smaller model and
 with fewer answered validation samples. The last need no training of their own: they are the first samples in the order
-of `visatb.evaluation.order`. A seed draws the subsets, the order of training and the order of answering; corpus and
+of `visatb.data.order`. A seed draws the subsets, the order of training and the order of answering; corpus and
 base model are the same for all. ``train`` makes what is not there yet, ``collect`` takes what is there.
 
 The truth that a seed's weights are held against follows from the full preparation's mean V over the *other* seeds, so
@@ -31,16 +31,16 @@ from safetensors import safe_open
 from scipy.stats import spearmanr
 from side_by_side import write_figures
 
-from visatb.balance import Balance, balance
-from visatb.config_loading import read_yaml
-from visatb.equations import Floats
-from visatb.experiment import Experiment
-from visatb.files import read_json
-from visatb.paired_samples import PairedSamples
+from visatb.balancing.balance import Balance, balance
+from visatb.balancing.gaps import gap_standard_errors
+from visatb.balancing.weights import measured_balance, validation_matrix
+from visatb.config.loading import read_yaml
+from visatb.experiment.experiment import Experiment
 from visatb.reporting.figures.style import GREY, LIGHT, LINES, MARKERS, OKABE_ITO, PAGE, new_figure, save_figure, styled
-from visatb.uncertainty import gap_standard_errors
-from visatb.validation_matrix import Column
-from visatb.weights import measured_balance, validation_matrix
+from visatb.runtime.arrays import Floats
+from visatb.runtime.files import read_json
+from visatb.scores.columns import Column
+from visatb.scores.paired import PairedSamples
 
 CONFIG, RECORDS, ROOT = "config/config.yaml", Path("results/demo/records"), Path("results/measuring_less")
 BASE, SMALLER_WIDTH = "data/models/tiny-llava", 64

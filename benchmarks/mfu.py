@@ -33,16 +33,17 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import PreTrainedModel, PrinterCallback, ProcessorMixin, TrainerCallback
 from transformers.utils.logging import disable_progress_bar
 
-from visatb.training.attention import attend_by_sample
-from visatb.training.collator import IGNORED, Collator
-from visatb.training.head import head_sees_only
-from visatb.training.models import PARTS, freeze, padding_image_processor, rope_index, skip_unused_layers
-from visatb.training.packing import Batch, PackingCollator
-from visatb.training.recipe import Machine, Recipe, training_arguments
-from visatb.training.tiny import build_tiny
+from visatb.config.training import Machine, Recipe
+from visatb.models.families import PARTS, freeze, padding_image_processor, rope_index, skip_unused_layers
+from visatb.models.tiny import build_tiny
+from visatb.training.arguments import training_arguments
+from visatb.training.batches.attention import attend_by_sample
+from visatb.training.batches.collator import IGNORED, Collator
+from visatb.training.batches.packing import Batch, PackingCollator
+from visatb.training.loss.head import head_sees_only
+from visatb.training.loss.methods import Method
+from visatb.training.loss.weighting import weights_of
 from visatb.training.trainer import VitwTrainer
-from visatb.training.weighting import weights_of
-from visatb.training.weighting_methods import Method
 
 SKIPPED, PROFILED = 3, 3
 OWN = ("labels", "task_ids", "sample_ids")

@@ -22,14 +22,14 @@ from measuring_less import ANSWERS, CONFIG, FULL, RECORDS, ROOT, columns_of, mea
 from preparations import first_samples, load_libraries, prepare, prepare_run
 from side_by_side import write_figures
 
-from visatb.bootstrap import intervals
-from visatb.config_loading import read_yaml
-from visatb.equations import Floats
-from visatb.experiment import Experiment
-from visatb.files import read_json
-from visatb.runs import Run
-from visatb.validation_matrix import repetitions
-from visatb.weights import measured_balance
+from visatb.balancing.bootstrap import intervals
+from visatb.balancing.run_names import repetitions
+from visatb.balancing.weights import measured_balance
+from visatb.config.loading import read_yaml
+from visatb.experiment.experiment import Experiment
+from visatb.experiment.runs import Run
+from visatb.runtime.arrays import Floats
+from visatb.runtime.files import read_json
 
 MOST = 5
 REPLICATES = 2000

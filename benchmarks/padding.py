@@ -20,10 +20,10 @@ import numpy as np
 from side_by_side import write_figures
 
 from visatb.data.mixtures import read_mixture
-from visatb.training.collator import Collator
+from visatb.models.families import load_processor
+from visatb.training.batches.collator import Collator
+from visatb.training.batches.packing import PackingCollator
 from visatb.training.fit import MixtureDataset
-from visatb.training.models import load_processor
-from visatb.training.packing import PackingCollator
 
 ACADEMIC = {  # task: samples, mean tokens of its text (assumed)
     "ShareGPT4V": (98_000, 250),

@@ -52,8 +52,8 @@ import yaml
 from side_by_side import ROOT, medians, ratio, taking_turns, write_figures
 
 from visatb.data.mixtures import read_mixture
-from visatb.training.models import load_processor
-from visatb.training.token_counts import TokenCounter
+from visatb.models.families import load_processor
+from visatb.planning.token_counts import TokenCounter
 
 BATCH, MAX_LENGTH, LEARNING_RATE, WARMUP, BETA2 = 8, 256, 1e-3, 0.05, 0.98
 OURS = shlex.split(

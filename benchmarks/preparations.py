@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from visatb.data.mixtures import write_mixture
-from visatb.evaluation.order import answering_order
-from visatb.evaluation.scores import score_predictions
-from visatb.experiment import Experiment
-from visatb.files import read_parquet, write_json, write_parquet
-from visatb.paired_samples import PairedSamples, paired_samples
-from visatb.reporting.measured_cost import training_cost
-from visatb.reporting.reading import read_training_log
-from visatb.runs import Run
+from visatb.data.order import answering_order
+from visatb.experiment.experiment import Experiment
+from visatb.experiment.runs import Run
+from visatb.planning.measured_costs import training_cost
+from visatb.runtime.files import read_parquet, write_json, write_parquet
+from visatb.scores.paired import PairedSamples, paired_samples
+from visatb.scores.scoring import score_predictions
+from visatb.training.history_file import read_training_log
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ class Making:
 
     def train(self) -> None:
         """Train the run's model."""
+        from visatb.config.training import Machine, Recipe
         from visatb.training.fit import fit
-        from visatb.training.recipe import Machine, Recipe
 
         settings, model = self.about.config.training, self.about.model
         told = {name: getattr(settings, name) for name in Recipe.__dataclass_fields__ if hasattr(settings, name)}
@@ -99,7 +99,8 @@ class Making:
 
     def answer(self) -> None:
         """Have the model answer the validation split of every task."""
-        from visatb.evaluation.generate import Generation, Questions, predict
+        from visatb.evaluation.generate import Generation, predict
+        from visatb.evaluation.predictions import Questions
 
         settings, tasks = self.about.config.evaluation, self.about.tasks
         questions = [Questions(task, self.records / task / "val.parquet", tasks[task].max_new_tokens) for task in tasks]
@@ -167,7 +168,7 @@ def prepare_run(
 
 def smaller_base(about: Experiment, width: int, output: Path) -> None:
     """Pretrain a base checkpoint as the experiment's own is, with layers of another width, if it is not there."""
-    from visatb.training import tiny
+    from visatb.models import tiny
     from visatb.training.pretraining import pretrain_alignment, pretrain_vision
 
     how, vision = about.model.pretraining, output.with_name(f"{output.name}-vision")

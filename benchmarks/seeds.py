@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from visatb.files import read_table
+from visatb.runtime.files import read_table
 
 
 def matrices(folders: list[Path], name: str, index: str) -> tuple[pd.DataFrame, np.ndarray]:

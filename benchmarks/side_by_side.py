@@ -10,7 +10,7 @@ from typing import Any
 
 import cpuinfo
 
-from visatb.files import write_json
+from visatb.runtime.files import write_json
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -13,10 +13,11 @@ from statistics import NormalDist
 
 import numpy as np
 
-from visatb.balance import Column
-from visatb.equations import Floats
-from visatb.paired_samples import PairedSamples
-from visatb.validation_matrix import BalanceSettings, repetitions
+from visatb.balancing.run_names import repetitions
+from visatb.config.balancing import BalanceSettings
+from visatb.runtime.arrays import Floats
+from visatb.scores.columns import Column
+from visatb.scores.paired import PairedSamples
 
 IMAGE_SHARE, SAMPLE_SHARE = 0.2, 0.5
 """Of an answer's variance: what the samples of an image share, and what all runs' answers to a sample share."""

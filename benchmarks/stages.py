@@ -15,9 +15,9 @@ from typing import Any
 import pandas as pd
 from side_by_side import write_figures
 
-from visatb.command_line import named_value
 from visatb.errors import friendly_exit
-from visatb.reporting.measured_cost import job_measurements
+from visatb.planning.measured_costs import job_measurements
+from visatb.runtime.cli import named_value
 
 STAGES = {
     "data": ("draw_corpus", "prepare_source", "check_data", "match_subset", "collect_data_report", "build_mixture"),

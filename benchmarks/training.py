@@ -32,18 +32,19 @@ from torch import nn
 from transformers import PreTrainedModel, PrinterCallback, ProcessorMixin, Trainer, TrainerCallback, TrainingArguments
 from transformers.utils.logging import disable_progress_bar
 
-from visatb.chat import chat_messages, open_image
+from visatb.config.training import Machine, Recipe
+from visatb.data.chat import chat_messages, open_image
 from visatb.data.mixtures import read_mixture
-from visatb.training.attention import attend_by_sample
-from visatb.training.collator import IGNORED, Collator, Sample
+from visatb.models.families import freeze, load_model, load_processor, rope_index, skip_unused_layers
+from visatb.training.arguments import training_arguments
+from visatb.training.batches.attention import attend_by_sample
+from visatb.training.batches.collator import IGNORED, Collator, Sample
+from visatb.training.batches.packing import PackingCollator
 from visatb.training.fit import MixtureDataset
-from visatb.training.head import head_sees_only
-from visatb.training.models import freeze, load_model, load_processor, rope_index, skip_unused_layers
-from visatb.training.packing import PackingCollator
-from visatb.training.recipe import Machine, Recipe, training_arguments
+from visatb.training.loss.head import head_sees_only
+from visatb.training.loss.methods import Method
+from visatb.training.loss.weighting import weights_of
 from visatb.training.trainer import VitwTrainer
-from visatb.training.weighting import weights_of
-from visatb.training.weighting_methods import Method
 
 OWN = ("labels", "task_ids", "sample_ids")
 PLAIN = "plain"

@@ -25,15 +25,16 @@ from torch.utils.data import Dataset
 from transformers import LlavaForConditionalGeneration, PreTrainedModel, PrinterCallback, Trainer, TrainerCallback
 from transformers.trainer_utils import SaveStrategy
 
-from visatb.data.demo import DEMO_TASKS, demo_sample
-from visatb.training.collator import IGNORED, Collator, Sample
-from visatb.training.head import head_sees_only
-from visatb.training.models import freeze
-from visatb.training.recipe import Machine, Recipe, training_arguments
-from visatb.training.tiny import build_tiny
+from visatb.config.training import Machine, Recipe
+from visatb.data.demo.exchanges import DEMO_TASKS, demo_sample
+from visatb.models.families import freeze
+from visatb.models.tiny import build_tiny
+from visatb.training.arguments import training_arguments
+from visatb.training.batches.collator import IGNORED, Collator, Sample
+from visatb.training.loss.head import head_sees_only
+from visatb.training.loss.methods import Method
+from visatb.training.loss.weighting import weights_of
 from visatb.training.trainer import VitwTrainer
-from visatb.training.weighting import weights_of
-from visatb.training.weighting_methods import Method
 
 TASKS = sorted(DEMO_TASKS)
 BATCH = 8

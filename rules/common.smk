@@ -1,10 +1,10 @@
 # The config becomes one Experiment; paths, options and resources become small functions of its runs.
 
-from visatb.config_l2t import L2TConfig
-from visatb.evaluation.metrics import METRICS
-from visatb.experiment import Experiment
-from visatb.preflight import check_machine
-from visatb.variants import variant_blocks
+from visatb.config.training import L2TConfig
+from visatb.scores.metrics import METRICS
+from visatb.experiment.experiment import Experiment
+from visatb.planning.preflight import check_machine
+from visatb.balancing.variants import variant_blocks
 
 # Targets are not known yet while rules are read.
 LOOKS = "status" in sys.argv[1:]

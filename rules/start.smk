@@ -9,11 +9,11 @@ from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
-from visatb.config_loading import read_yaml
-from visatb.config_taskgalaxy_checks import checked_data_set, makes_data_alone
+from visatb.config.loading import read_yaml
+from visatb.experiment.checks.taskgalaxy import checked_data_set, makes_data_alone
 from visatb.errors import VisatbError
-from visatb.locking import hold
-from visatb.name_patterns import one_of
+from visatb.runtime.locking import hold
+from visatb.runtime.patterns import one_of
 
 try:
     for file in workflow.overwrite_configfiles or workflow.configfiles:

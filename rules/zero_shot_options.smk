@@ -1,7 +1,7 @@
 # What jobs of the zero-shot benchmarks are told, as functions of the run.
 
-from visatb.zero_shot.benchmarks import found_files
-from visatb.zero_shot.plan import LOADERS, benchmarks, methods
+from visatb.evaluation.zero_shot.benchmarks import found_files
+from visatb.evaluation.zero_shot.plan import LOADERS, benchmarks, methods
 
 ZERO_SHOT = benchmarks(EXPERIMENT.config)
 ANSWERING = methods(EXPERIMENT.config)

@@ -13,7 +13,7 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from visatb.logs import before_launcher, log_lines
+from visatb.runtime.logs import before_launcher, log_lines
 
 LAST_LINES = 12
 LONGEST_REASON = 160

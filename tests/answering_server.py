@@ -12,7 +12,7 @@ from judge_server import Answer, refusal
 from PIL import Image, ImageOps
 from transformers import GenerationConfig, PreTrainedModel, ProcessorMixin
 
-from visatb.training.models import load_model, load_processor
+from visatb.models.families import load_model, load_processor
 
 
 class Served:

@@ -10,7 +10,7 @@ from tokenizers.processors import TemplateProcessing
 from transformers import CLIPConfig, CLIPModel, PreTrainedTokenizerFast
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from visatb.data.scenes import draw, random_chart, random_number, random_scene
+from visatb.data.demo.scenes import draw, random_chart, random_number, random_scene
 from visatb.taskgalaxy.types import read_seeds
 
 SEEDS = "config/taskgalaxy/seeds.yaml"

@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument("--projector", required=True, help=f"mm_projector.bin, or its {where}")
     parser.add_argument("--output", required=True, help="the model folder to make")
     arguments = parser.parse_args()
-    from visatb.training.assembly import Pieces, assemble
+    from visatb.models.assembly import Pieces, assemble
 
     assemble(Pieces(arguments.language_model, arguments.vision_tower, arguments.projector), arguments.output)
 

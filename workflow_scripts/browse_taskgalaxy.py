@@ -2,9 +2,9 @@
 
 import argparse
 
-from visatb.command_line import named_value
 from visatb.errors import friendly_exit
-from visatb.files import read_parquet
+from visatb.runtime.cli import named_value
+from visatb.runtime.files import read_parquet
 from visatb.taskgalaxy.browse import write_page
 
 

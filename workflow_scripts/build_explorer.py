@@ -2,13 +2,14 @@
 
 import argparse
 
-from visatb.command_line import add_balancing, balance_settings, groups, named_number
+from visatb.balancing.cli import add_balancing, balance_settings
+from visatb.balancing.matrix import scored_runs
+from visatb.balancing.weights import measured_balance, validation_samples
 from visatb.errors import friendly_exit
-from visatb.files import atomic_path
 from visatb.reporting.explorer.data import explorer_data
 from visatb.reporting.explorer.page import explorer_page
-from visatb.validation_matrix import scored_runs
-from visatb.weights import measured_balance, validation_samples
+from visatb.runtime.cli import groups, named_number
+from visatb.runtime.files import atomic_path
 
 
 @friendly_exit

@@ -2,10 +2,10 @@
 
 import argparse
 
-from visatb.command_line import named_number, named_value
 from visatb.data.mixtures import write_mixture
 from visatb.errors import friendly_exit
-from visatb.files import read_json, read_parquet
+from visatb.runtime.cli import named_number, named_value
+from visatb.runtime.files import read_json, read_parquet
 
 
 @friendly_exit

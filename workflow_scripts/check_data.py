@@ -4,7 +4,7 @@ import argparse
 
 from visatb.data.records import WantedSplit, write_split
 from visatb.errors import friendly_exit
-from visatb.files import write_json
+from visatb.runtime.files import write_json
 
 
 @friendly_exit
@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--files", nargs="+", required=True, help="LLaVA-format JSON or JSON lines")
     parser.add_argument("--image-folder", required=True, help="what image paths are relative to")
     parser.add_argument("--tolerated", type=float, default=0.0, help="share of bad records that may be left out")
-    parser.add_argument("--metrics", nargs="*", default=[], help="of the task; IoU wants boxes as truths")
+    parser.add_argument("--metrics", nargs="*", default=[], help="of the task that want boxes as truths")
     parser.add_argument("--task-field", help="what the task's records say in 'task', if files hold several")
     parser.add_argument("--number-ids", action="store_true", help="instead of refusing ids that are there before")
     parser.add_argument("--other-fields", nargs="*", default=[], help="what records of other tasks say there")
@@ -29,7 +29,7 @@ def main() -> None:
         split=arguments.split,
         files=arguments.files,
         image_folder=arguments.image_folder,
-        metrics=arguments.metrics,
+        boxes=bool(arguments.metrics),
         task_field=arguments.task_field,
         other_fields=arguments.other_fields,
         number_ids=arguments.number_ids,

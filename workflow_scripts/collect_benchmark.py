@@ -2,10 +2,10 @@
 
 import argparse
 
-from visatb.benchmark import benchmark_intervals, benchmark_table, test_scores
-from visatb.command_line import column
 from visatb.errors import friendly_exit
-from visatb.files import read_table, write_table
+from visatb.runtime.files import read_table, write_table
+from visatb.scores.benchmark import benchmark_intervals, benchmark_table, test_scores
+from visatb.scores.columns import column
 
 
 @friendly_exit

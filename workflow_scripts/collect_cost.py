@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from visatb.command_line import named_number
 from visatb.errors import friendly_exit
-from visatb.files import write_table
-from visatb.reporting.measured_cost import job_measurements, jobs_cost, runs_cost
-from visatb.reporting.reading import read_columns
+from visatb.planning.measured_costs import job_measurements, jobs_cost, runs_cost
+from visatb.runtime.cli import named_number
+from visatb.runtime.files import write_table
+from visatb.runtime.tables import read_columns
 
 
 @friendly_exit

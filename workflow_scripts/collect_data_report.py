@@ -5,7 +5,7 @@ import argparse
 import pandas as pd
 
 from visatb.errors import friendly_exit
-from visatb.files import read_json, write_table
+from visatb.runtime.files import read_json, write_table
 
 
 @friendly_exit

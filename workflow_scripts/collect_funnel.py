@@ -2,11 +2,11 @@
 
 import argparse
 
-from visatb.command_line import named_value
-from visatb.config_taskgalaxy import TaskGalaxyConfig
+from visatb.config.taskgalaxy import TaskGalaxyConfig
 from visatb.errors import friendly_exit
-from visatb.files import read_table, write_json, write_table, write_text
-from visatb.progress import say
+from visatb.runtime.cli import named_value
+from visatb.runtime.files import read_table, write_json, write_table, write_text
+from visatb.runtime.progress import say
 from visatb.taskgalaxy.funnel import funnel
 from visatb.taskgalaxy.provenance import funnel_text, provenance, provenance_markdown
 

@@ -3,10 +3,10 @@
 import argparse
 import json
 
-from visatb.command_line import named_value
 from visatb.errors import friendly_exit
-from visatb.files import write_json, write_table
-from visatb.provenance import provenance, provenance_table
+from visatb.experiment.provenance import provenance, provenance_table
+from visatb.runtime.cli import named_value
+from visatb.runtime.files import write_json, write_table
 
 
 @friendly_exit

@@ -3,13 +3,15 @@
 import argparse
 from pathlib import Path
 
-from visatb.command_line import add_seeds, add_validation, groups, named_value
+from visatb.balancing.cli import add_seeds, add_validation
+from visatb.balancing.run_names import repetitions
+from visatb.balancing.weights import score_origins, validation_matrix, validation_samples
 from visatb.errors import friendly_exit
-from visatb.evaluation.scores import tidy_scores
-from visatb.files import write_table
-from visatb.origins import MEASURED, run_origins
-from visatb.validation_matrix import column_names, repetitions
-from visatb.weights import score_origins, validation_matrix, validation_samples
+from visatb.runtime.cli import groups, named_value
+from visatb.runtime.files import write_table
+from visatb.scores.columns import column_names
+from visatb.scores.origins import MEASURED, run_origins
+from visatb.scores.tidy import tidy_scores
 
 
 @friendly_exit

@@ -2,10 +2,10 @@
 
 import argparse
 
-from visatb.command_line import named_value
 from visatb.errors import friendly_exit
-from visatb.files import write_table
-from visatb.visual_contribution import contribution_table, contributions_of
+from visatb.runtime.cli import named_value
+from visatb.runtime.files import write_table
+from visatb.scores.visual_contribution import contribution_table, contributions_of
 
 
 @friendly_exit

@@ -3,11 +3,11 @@
 import argparse
 
 from visatb.errors import friendly_exit
-from visatb.files import write_table, write_text
-from visatb.reporting.paper_table import markdown_table
-from visatb.reporting.result_tables import methods_table
-from visatb.validation_matrix import Column
-from visatb.zero_shot.tables import zero_shot_scores, zero_shot_table
+from visatb.evaluation.zero_shot.tables import zero_shot_scores, zero_shot_table
+from visatb.reporting.tables.paper_table import markdown_table
+from visatb.reporting.tables.result_tables import methods_table
+from visatb.runtime.files import write_table, write_text
+from visatb.scores.columns import Column
 
 
 @friendly_exit

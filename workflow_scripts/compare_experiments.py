@@ -2,13 +2,13 @@
 
 import argparse
 
-from visatb.command_line import column
-from visatb.comparison import comparison_table
 from visatb.errors import friendly_exit
-from visatb.files import write_table, write_text
-from visatb.reporting.paper_table import markdown_table
-from visatb.reporting.result_tables import methods_table
-from visatb.reporting.tables import method_label
+from visatb.reporting.tables.paper_table import markdown_table
+from visatb.reporting.tables.result_tables import methods_table
+from visatb.reporting.tables.tables import method_label
+from visatb.runtime.files import write_table, write_text
+from visatb.scores.columns import column
+from visatb.scores.comparison import comparison_table
 
 
 @friendly_exit

@@ -2,9 +2,9 @@
 
 import argparse
 
-from visatb.completion import completed_table
 from visatb.errors import friendly_exit
-from visatb.files import read_parquet, write_parquet
+from visatb.runtime.files import read_parquet, write_parquet
+from visatb.scores.completed import completed_table
 
 
 @friendly_exit

@@ -2,11 +2,12 @@
 
 import argparse
 
-from visatb.command_line import add_balancing, balance_settings, groups, named_number
+from visatb.balancing.cli import add_balancing, balance_settings
+from visatb.balancing.matrix import scored_runs
+from visatb.balancing.weights import measure_weights, score_origins, validation_samples
 from visatb.errors import friendly_exit
-from visatb.files import write_json, write_parquet, write_table
-from visatb.validation_matrix import scored_runs
-from visatb.weights import measure_weights, score_origins, validation_samples
+from visatb.runtime.cli import groups, named_number
+from visatb.runtime.files import write_json, write_parquet, write_table
 
 TABLES = ("contributions", "contributions_intervals", "difficulty", "weights", "weights_comparison")
 

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from visatb.errors import friendly_exit
-from visatb.files import write_table
-from visatb.templates import read_templates
+from visatb.runtime.files import write_table
+from visatb.training.l2t.task_templates import read_templates
 
 
 @friendly_exit
@@ -20,9 +20,9 @@ def main() -> None:
     parser.add_argument("--text-only", action="store_true", help="instructions without an image are learned, too")
     parser.add_argument("--output", required=True, help="instruction_ledger.tsv")
     args = parser.parse_args()
-    from visatb.training.instruction_ledger import instruction_ledger
-    from visatb.training.instructions import Instructions
-    from visatb.training.models import load_processor
+    from visatb.models.families import load_processor
+    from visatb.training.l2t.instructions import Instructions
+    from visatb.training.l2t.ledger import instruction_ledger
 
     records = {task: Path(args.records) / task / "train.parquet" for task in args.task}
     instructions = Instructions(args.instruction_weight, read_templates(args.templates), args.text_only)

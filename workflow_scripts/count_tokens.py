@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from visatb.command_line import named_value
 from visatb.data.mixtures import subset_rows
 from visatb.errors import VisatbError, friendly_exit
-from visatb.files import parquet_batches, parquet_length, taken_rows, write_json, write_parquet, write_table
-from visatb.progress import say
-from visatb.token_ledger import COUNTED_AT_MOST, Counts, MicroBatches, token_ledger
+from visatb.planning.token_ledger import COUNTED_AT_MOST, Counts, MicroBatches, token_ledger
+from visatb.runtime.cli import named_value
+from visatb.runtime.files import parquet_batches, parquet_length, taken_rows, write_json, write_parquet, write_table
+from visatb.runtime.progress import say
 
 BATCH = 4096
 """Records that are read at a time."""
@@ -41,9 +41,9 @@ def arguments() -> argparse.Namespace:
 
 def model_of(args: argparse.Namespace) -> tuple[Any, Any]:
     """Return configuration and processor of the model; of one on a hub that cannot be had, raise `VisatbError`."""
-    from visatb.training.assembly import Pieces, described
-    from visatb.training.models import load_config, load_processor
-    from visatb.training.tiny import build_tiny
+    from visatb.models.assembly import Pieces, described
+    from visatb.models.families import load_config, load_processor
+    from visatb.models.tiny import build_tiny
 
     if args.tiny:
         model, processor = build_tiny(args.tiny, 0)
@@ -68,7 +68,7 @@ def main() -> None:
         say(f"tokens are not counted: {error}")
         write_results(args, {}, {"missing": str(error)}, blank=0)
         return
-    from visatb.training.token_counts import TokenCounter, model_size
+    from visatb.planning.token_counts import TokenCounter, model_size
 
     counter = TokenCounter(processor, args.max_length)
     counts, answers = {}, {}

@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 
 from visatb.errors import friendly_exit
-from visatb.files import write_table
+from visatb.runtime.files import write_table
 from visatb.taskgalaxy.duplicates import deduplicated
 from visatb.taskgalaxy.tables import TYPE_SCHEMA, kept_rows, write_stage
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from visatb.data.demo_corpus import draw_corpus
+from visatb.data.demo.corpus import draw_corpus
 from visatb.errors import friendly_exit
 
 

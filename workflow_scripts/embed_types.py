@@ -4,8 +4,8 @@ import argparse
 import hashlib
 from pathlib import Path
 
+from visatb.endpoints.prompts import Prompt
 from visatb.errors import friendly_exit
-from visatb.prompts import Prompt
 from visatb.taskgalaxy.embedding import embed, fingerprint
 from visatb.taskgalaxy.tables import kept_rows
 

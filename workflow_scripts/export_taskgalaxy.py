@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 
 from visatb.errors import friendly_exit
-from visatb.files import read_parquet
+from visatb.runtime.files import read_parquet
 from visatb.taskgalaxy.export import Exporting, exported, task_of_types, write_export
 from visatb.taskgalaxy.tables import kept_rows
 

@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 from visatb.errors import friendly_exit
-from visatb.export.data import write_conversations, write_messages
-from visatb.export.trainers import write_llamafactory, write_llava_next, write_ms_swift, write_trl
-from visatb.export.weights import read_weights_table, task_shares, write_weights
-from visatb.files import read_parquet
+from visatb.reporting.export.data import write_conversations, write_messages
+from visatb.reporting.export.trainers import write_llamafactory, write_llava_next, write_ms_swift, write_trl
+from visatb.reporting.export.weights import read_weights_table, task_shares, write_weights
+from visatb.runtime.files import read_parquet
 
 
 @friendly_exit

@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--freeze", nargs="*", default=[], help="parts that must not have been trained")
     parser.add_argument("--output", required=True, help="the model folder to make")
     args = parser.parse_args()
-    from visatb.training.imported_models import AsHere, import_model
+    from visatb.training.imported import AsHere, import_model
 
     as_here = AsHere(args.mixture, args.freeze) if args.mixture else None
     import_model(args.run, args.model, args.base, args.output, as_here)

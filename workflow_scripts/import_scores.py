@@ -2,11 +2,10 @@
 
 import argparse
 
-from visatb.command_line import named_number, named_value
 from visatb.errors import VisatbError, friendly_exit
-from visatb.files import read_parquet, write_parquet
-from visatb.imported_scores import imported_table
-from visatb.imports import ImportedScore
+from visatb.runtime.cli import named_number, named_value
+from visatb.runtime.files import read_parquet, write_parquet
+from visatb.scores.imported import ImportedScore, imported_table
 
 
 @friendly_exit

@@ -3,10 +3,10 @@
 import argparse
 
 from visatb.errors import friendly_exit
-from visatb.evaluation.judge import Judging, judge_predictions
-from visatb.evaluation.judge_command_line import add_judge, endpoint_of, prices_of
-from visatb.evaluation.judge_prompt import read_prompt
-from visatb.files import read_parquet, write_parquet
+from visatb.evaluation.judge.cli import add_judge, endpoint_of, prices_of
+from visatb.evaluation.judge.judge import Judging, judge_predictions
+from visatb.evaluation.judge.prompt import read_prompt
+from visatb.runtime.files import read_parquet, write_parquet
 
 
 def arguments() -> argparse.Namespace:

@@ -3,9 +3,9 @@
 import argparse
 
 from visatb.errors import friendly_exit
-from visatb.evaluation.judge_command_line import add_judge, endpoint_of, prices_of
-from visatb.files import write_json
-from visatb.zero_shot.grading import grade
+from visatb.evaluation.judge.cli import add_judge, endpoint_of, prices_of
+from visatb.evaluation.zero_shot.grading import grade
+from visatb.runtime.files import write_json
 
 
 def arguments() -> argparse.Namespace:

@@ -3,9 +3,9 @@
 import argparse
 
 from visatb.errors import friendly_exit
-from visatb.evaluation.metric_names import METRIC_NAMES
-from visatb.files import read_parquet, write_parquet
-from visatb.imported_scores import kept_table
+from visatb.runtime.files import read_parquet, write_parquet
+from visatb.scores.imported import kept_table
+from visatb.scores.metrics import METRIC_NAMES
 
 
 @friendly_exit

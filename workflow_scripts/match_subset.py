@@ -2,10 +2,10 @@
 
 import argparse
 
-from visatb.data.ready_made import check_nested, rows_of_subset, subset_table
 from visatb.data.records import read_split
+from visatb.data.subsets import check_nested, rows_of_subset, subset_table
 from visatb.errors import friendly_exit
-from visatb.files import read_parquet, write_parquet
+from visatb.runtime.files import read_parquet, write_parquet
 
 
 @friendly_exit

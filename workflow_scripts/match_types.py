@@ -4,9 +4,9 @@ import argparse
 
 import numpy as np
 
-from visatb.config_taskgalaxy import MatchingConfig
+from visatb.config.taskgalaxy import MatchingConfig
 from visatb.errors import friendly_exit
-from visatb.files import read_parquet, write_parquet
+from visatb.runtime.files import read_parquet, write_parquet
 from visatb.taskgalaxy.matches import match_table
 from visatb.taskgalaxy.tables import KEPT, kept_rows
 

@@ -4,8 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
-from visatb.devices import computes_on_cpu
 from visatb.errors import friendly_exit
+from visatb.runtime.devices import computes_on_cpu
 
 
 @friendly_exit
@@ -29,8 +29,8 @@ def main() -> None:
         os.environ["OMP_NUM_THREADS"] = str(args.threads)
     from visatb.evaluation.generate import Generation
     from visatb.evaluation.visual_contribution import measure_visual_contribution
-    from visatb.training.gpus import claim_gpus
-    from visatb.training.processes import check_devices
+    from visatb.runtime.gpus import claim_gpus
+    from visatb.runtime.processes import check_devices
 
     check_devices(args.gpus)
     claim_gpus(args.gpus, args.run)

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from visatb.errors import friendly_exit
-from visatb.files import write_table
-from visatb.templates import Mining, mine_templates
+from visatb.runtime.files import write_table
+from visatb.training.l2t.task_templates import Mining, mine_templates
 
 
 @friendly_exit

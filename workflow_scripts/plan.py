@@ -8,16 +8,16 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from visatb.costs import Basis
 from visatb.errors import friendly_exit
-from visatb.experiment import Experiment
-from visatb.files import read_json, read_parquet, read_table, write_table
-from visatb.plan import Sizes, idle_methods, plan
-from visatb.progress import say
-from visatb.reporting.costs import ledger_text
-from visatb.reporting.plan import plan_text
-from visatb.throughput import Speeds, speeds
-from visatb.token_ledger import read_counts
+from visatb.experiment.experiment import Experiment
+from visatb.planning.costs import Basis
+from visatb.planning.plan import Sizes, idle_methods, plan
+from visatb.planning.throughput import Speeds, speeds
+from visatb.planning.token_ledger import read_counts
+from visatb.reporting.tables.costs import ledger_text
+from visatb.reporting.text.plan import plan_text
+from visatb.runtime.files import read_json, read_parquet, read_table, write_table
+from visatb.runtime.progress import say
 
 
 def basis(counts: Path, facts: Mapping[str, Any], sizes: Sizes, files: Mapping[Any, Path], speeds: Speeds) -> Basis:

@@ -4,12 +4,13 @@ import argparse
 
 import pyarrow.parquet as pq
 
-from visatb.command_line import add_balancing, balance_settings, groups, named_value
+from visatb.balancing.cli import add_balancing, balance_settings
+from visatb.balancing.evaluation_sizes import evaluation_sizes
+from visatb.balancing.matrix import scored_runs
+from visatb.balancing.weights import validation_samples
 from visatb.errors import friendly_exit
-from visatb.evaluation_sizes import evaluation_sizes
-from visatb.files import write_table
-from visatb.validation_matrix import scored_runs
-from visatb.weights import validation_samples
+from visatb.runtime.cli import groups, named_value
+from visatb.runtime.files import write_table
 
 
 @friendly_exit

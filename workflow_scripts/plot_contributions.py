@@ -3,10 +3,10 @@
 import argparse
 
 from visatb.errors import friendly_exit
-from visatb.files import read_json
 from visatb.reporting.figures.contributions import contributions_figure
 from visatb.reporting.figures.style import save_figure
-from visatb.reporting.reading import read_contributions, read_intervals, read_margins
+from visatb.reporting.read_results import read_contributions, read_intervals, read_margins
+from visatb.runtime.files import read_json
 
 
 @friendly_exit

@@ -5,7 +5,7 @@ import argparse
 from visatb.errors import friendly_exit
 from visatb.reporting.figures.cost import PARTS, cost_figure
 from visatb.reporting.figures.style import save_figure
-from visatb.reporting.reading import read_columns
+from visatb.runtime.tables import read_columns
 
 
 @friendly_exit

@@ -6,7 +6,7 @@ from visatb.data.mixtures import subset_amounts
 from visatb.errors import friendly_exit
 from visatb.reporting.figures.data_amount import data_amount_figure, learning_curves
 from visatb.reporting.figures.style import save_figure
-from visatb.reporting.reading import read_validation_scores
+from visatb.reporting.read_results import read_validation_scores
 
 
 @friendly_exit

@@ -3,9 +3,9 @@
 import argparse
 
 from visatb.errors import friendly_exit
-from visatb.files import read_table
 from visatb.reporting.figures.funnel import funnel_figure
 from visatb.reporting.figures.style import save_figure
+from visatb.runtime.files import read_table
 
 
 @friendly_exit

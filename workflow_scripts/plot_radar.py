@@ -2,12 +2,12 @@
 
 import argparse
 
-from visatb.benchmark import lower_is_better
-from visatb.command_line import column
 from visatb.errors import friendly_exit
 from visatb.reporting.figures.radar import radar_figure
 from visatb.reporting.figures.style import save_figure
-from visatb.reporting.reading import read_benchmark
+from visatb.reporting.read_results import read_benchmark
+from visatb.scores.benchmark import lower_is_better
+from visatb.scores.columns import column
 
 
 @friendly_exit

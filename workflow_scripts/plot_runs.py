@@ -6,7 +6,7 @@ from pathlib import Path
 from visatb.errors import friendly_exit
 from visatb.reporting.figures.run import run_figure
 from visatb.reporting.figures.style import save_figure
-from visatb.reporting.reading import read_training, read_weight_history
+from visatb.reporting.read_results import read_training, read_weight_history
 
 
 @friendly_exit

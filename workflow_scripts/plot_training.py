@@ -5,7 +5,7 @@ import argparse
 from visatb.errors import friendly_exit
 from visatb.reporting.figures.style import save_figure
 from visatb.reporting.figures.training import training_figure
-from visatb.reporting.reading import read_histories
+from visatb.reporting.read_results import read_histories
 
 
 @friendly_exit

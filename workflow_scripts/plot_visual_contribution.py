@@ -2,11 +2,11 @@
 
 import argparse
 
-from visatb.command_line import named_value
 from visatb.errors import friendly_exit
 from visatb.reporting.figures.style import save_figure
 from visatb.reporting.figures.visual_contribution import visual_contribution_figure
-from visatb.visual_contribution import contributions_of
+from visatb.runtime.cli import named_value
+from visatb.scores.visual_contribution import contributions_of
 
 
 @friendly_exit

@@ -5,7 +5,7 @@ import argparse
 from visatb.errors import friendly_exit
 from visatb.reporting.figures.bars import weights_figure
 from visatb.reporting.figures.style import save_figure
-from visatb.reporting.reading import read_weights
+from visatb.reporting.read_results import read_weights
 
 
 @friendly_exit

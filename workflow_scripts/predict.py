@@ -4,13 +4,13 @@ import argparse
 import os
 from pathlib import Path
 
-from visatb.command_line import named_number
-from visatb.devices import computes_on_cpu
-from visatb.endpoint import Endpoint
+from visatb.config.endpoints import Endpoint
+from visatb.endpoints.cli import add_connection, connection_of
 from visatb.errors import friendly_exit
-from visatb.evaluation.endpoint_command_line import add_connection, connection_of
 from visatb.evaluation.predictions import Answering, Questions, answer_all
-from visatb.files import read_table
+from visatb.runtime.cli import named_number
+from visatb.runtime.devices import computes_on_cpu
+from visatb.runtime.files import read_table
 
 
 def arguments() -> argparse.Namespace:
@@ -66,8 +66,8 @@ def loaded_model(args: argparse.Namespace) -> Answering:
     if on_cpu:
         os.environ["OMP_NUM_THREADS"] = str(args.threads)
     from visatb.evaluation.generate import Generation, LoadedModel
-    from visatb.training.gpus import claim_gpus
-    from visatb.training.processes import check_devices
+    from visatb.runtime.gpus import claim_gpus
+    from visatb.runtime.processes import check_devices
 
     check_devices(args.gpus)
     claim_gpus(args.gpus, args.run)

@@ -4,10 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from visatb.command_line import named_value
-from visatb.config_sources import SourceConfig
-from visatb.data.sources import Origin, write_sources
+from visatb.config.tasks import SourceConfig
+from visatb.data.sources.prepare import Origin, write_sources
 from visatb.errors import friendly_exit
+from visatb.runtime.cli import named_value
 
 
 @friendly_exit

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import yaml
 
-from visatb.command_line import groups as read_groups
-from visatb.command_line import named_value
+from visatb.balancing.grouping import Grouping, contribution_distances, instruction_distances, propose, saved_cost
 from visatb.data.questions import sampled_questions
 from visatb.errors import VisatbError, friendly_exit
-from visatb.files import read_json, write_table, write_text
-from visatb.grouping import Grouping, contribution_distances, instruction_distances, propose, saved_cost
-from visatb.progress import say
 from visatb.reporting.figures.groups import groups_figure
 from visatb.reporting.figures.style import save_figure
-from visatb.reporting.reading import read_contributions
-from visatb.reporting.tables import text_table
+from visatb.reporting.read_results import read_contributions
+from visatb.runtime.cli import groups as read_groups
+from visatb.runtime.cli import named_value
+from visatb.runtime.files import read_json, write_table, write_text
+from visatb.runtime.progress import say
+from visatb.runtime.tables import text_table
 
 LABELS = {
     "contributions": "distance: 1 - mean contribution to each other",

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from visatb.command_line import groups, named_value, number_or_auto
 from visatb.errors import friendly_exit
-from visatb.files import write_json
-from visatb.progress import say
-from visatb.sampling_rates import TrainSizes, resolved_rates
+from visatb.planning.sampling_rates import TrainSizes, resolved_rates
+from visatb.runtime.cli import groups, named_value, number_or_auto
+from visatb.runtime.files import write_json
+from visatb.runtime.progress import say
 
 
 @friendly_exit

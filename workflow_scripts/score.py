@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from visatb.command_line import task_metrics
-from visatb.digests import file_digest
 from visatb.errors import friendly_exit
-from visatb.evaluation.scores import score_tasks
-from visatb.files import write_json
+from visatb.runtime.digests import file_digest
+from visatb.runtime.files import write_json
+from visatb.scores.columns import task_metrics
+from visatb.scores.scoring import score_tasks
 
 
 @friendly_exit

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from visatb.errors import friendly_exit
-from visatb.files import read_table, write_text
-from visatb.reporting.web_table import web_table
+from visatb.reporting.tables.web_table import web_table
+from visatb.runtime.files import read_table, write_text
 
 
 @friendly_exit

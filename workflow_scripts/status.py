@@ -4,9 +4,9 @@ import argparse
 import json
 
 from visatb.errors import friendly_exit
-from visatb.experiment import Experiment
-from visatb.reporting.status import status_text
-from visatb.status import status
+from visatb.experiment.experiment import Experiment
+from visatb.experiment.status import status
+from visatb.reporting.text.status import status_text
 
 
 @friendly_exit

@@ -3,8 +3,7 @@
 import argparse
 
 from visatb.errors import friendly_exit
-from visatb.files import read_json, write_text
-from visatb.reporting.reading import (
+from visatb.reporting.read_results import (
     read_benchmark,
     read_comparison,
     read_overall_intervals,
@@ -12,7 +11,8 @@ from visatb.reporting.reading import (
     read_variants,
     read_weights,
 )
-from visatb.reporting.summary import summary_text
+from visatb.reporting.text.summary import summary_text
+from visatb.runtime.files import read_json, write_text
 
 
 def arguments() -> argparse.Namespace:

@@ -2,9 +2,9 @@
 
 import argparse
 
-from visatb.config_taskgalaxy import TaskGalaxyConfig
+from visatb.config.taskgalaxy import TaskGalaxyConfig
 from visatb.errors import friendly_exit
-from visatb.files import write_table
+from visatb.runtime.files import write_table
 from visatb.taskgalaxy.plan import planned
 
 

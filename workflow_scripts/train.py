@@ -3,12 +3,12 @@
 import argparse
 import os
 
-from visatb.command_line import groups, named_number, named_value
-from visatb.devices import computes_on_cpu
 from visatb.errors import friendly_exit
-from visatb.files import read_table
-from visatb.templates import read_templates
-from visatb.training.weighting_methods import METHOD_NAMES, Method
+from visatb.runtime.cli import groups, named_number, named_value
+from visatb.runtime.devices import computes_on_cpu
+from visatb.runtime.files import read_table
+from visatb.training.l2t.task_templates import read_templates
+from visatb.training.loss.methods import METHOD_NAMES, Method
 
 
 def arguments() -> argparse.Namespace:
@@ -75,10 +75,10 @@ def main() -> None:
     args = arguments()
     if computes_on_cpu(args.gpus):
         os.environ.update(OMP_NUM_THREADS=str(args.threads), DS_ACCELERATOR="cpu")
+    from visatb.config.training import Machine, Recipe
+    from visatb.runtime.processes import leave_when_all_is_done
     from visatb.training.fit import fit
-    from visatb.training.instructions import Instructions
-    from visatb.training.processes import leave_when_all_is_done
-    from visatb.training.recipe import Machine, Recipe
+    from visatb.training.l2t.instructions import Instructions
     from visatb.training.tracking import WandbProject
 
     weights = dict(args.weight)

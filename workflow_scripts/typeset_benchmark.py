@@ -2,13 +2,14 @@
 
 import argparse
 
-from visatb.command_line import add_columns_and_groups, groups, named_value
+from visatb.balancing.cli import add_columns_and_groups
 from visatb.errors import friendly_exit
-from visatb.files import write_text
-from visatb.reporting.latex import latex_table
-from visatb.reporting.paper_table import markdown_table
-from visatb.reporting.reading import read_benchmark
-from visatb.reporting.result_tables import methods_table
+from visatb.reporting.read_results import read_benchmark
+from visatb.reporting.tables.latex import latex_table
+from visatb.reporting.tables.paper_table import markdown_table
+from visatb.reporting.tables.result_tables import methods_table
+from visatb.runtime.cli import groups, named_value
+from visatb.runtime.files import write_text
 
 
 @friendly_exit

@@ -3,11 +3,11 @@
 import argparse
 
 from visatb.errors import friendly_exit
-from visatb.files import write_text
-from visatb.reporting.latex import latex_table
-from visatb.reporting.paper_table import markdown_table
-from visatb.reporting.reading import read_weights
-from visatb.reporting.result_tables import weights_table
+from visatb.reporting.read_results import read_weights
+from visatb.reporting.tables.latex import latex_table
+from visatb.reporting.tables.paper_table import markdown_table
+from visatb.reporting.tables.result_tables import weights_table
+from visatb.runtime.files import write_text
 
 
 @friendly_exit

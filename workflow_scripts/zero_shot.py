@@ -5,12 +5,12 @@ import os
 import signal
 import sys
 
-from visatb.command_line import named_value
-from visatb.devices import computes_on_cpu
 from visatb.errors import friendly_exit
-from visatb.zero_shot.asking import ask_benchmarks
-from visatb.zero_shot.benchmarks import Benchmark
-from visatb.zero_shot.running import Asking, own_loader, server_client
+from visatb.evaluation.zero_shot.benchmarks import Benchmark
+from visatb.evaluation.zero_shot.lmms_eval import Asking, own_loader, server_client
+from visatb.evaluation.zero_shot.run import ask_benchmarks
+from visatb.runtime.cli import named_value
+from visatb.runtime.devices import computes_on_cpu
 
 
 def arguments() -> argparse.Namespace:
@@ -55,7 +55,7 @@ def asking(args: argparse.Namespace) -> Asking:
         )
     device = "cpu"
     if not computes_on_cpu(args.gpus):
-        from visatb.training.gpus import claim_gpus
+        from visatb.runtime.gpus import claim_gpus
 
         claim_gpus(args.gpus, args.run)
         device = "cuda:0"

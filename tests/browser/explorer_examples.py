@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from visatb.balance import Balance, BalanceSettings, Column, Groups
-from visatb.bootstrap import intervals
+from visatb.balancing.balance import Balance
+from visatb.balancing.bootstrap import intervals
+from visatb.balancing.weights import measured_balance
+from visatb.config.balancing import BalanceSettings
 from visatb.reporting.explorer.data import explorer_data
 from visatb.reporting.explorer.page import explorer_page
-from visatb.uncertainty import PairedSamples
-from visatb.weights import measured_balance
+from visatb.scores.columns import Column, Groups
+from visatb.scores.paired import PairedSamples
 
 GROUPS = {"caption": ["caption"], "boxes": ["bbox", "region"], "vqa": ["vqa"], "chart": ["chart"], "stuck": ["stuck"]}
 SETTINGS = BalanceSettings(temperature=0.5)

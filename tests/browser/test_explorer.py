@@ -12,9 +12,9 @@ from browsing import DESKTOP, PHONE, Visit
 from explorer_examples import GROUPS, SETTINGS, build, computed
 from playwright.sync_api import Page, expect
 
-from visatb.balance import BalanceSettings
-from visatb.config_loading import merge, read_yaml, resolve_extends
-from visatb.experiment import Experiment
+from visatb.config.balancing import BalanceSettings
+from visatb.config.loading import merge, read_yaml, resolve_extends
+from visatb.experiment.experiment import Experiment
 
 NASTY = {
     '<img src=x onerror="window.hacked=1">': ['<img src=x onerror="window.hacked=1">'],

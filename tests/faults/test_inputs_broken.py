@@ -14,7 +14,7 @@ from test_predictor_killed import shards, undisturbed  # noqa: F401
 from traces import Training, history, whole_checkpoint
 from training_examples import TASKS, mixture, sample
 
-from visatb.files import write_parquet
+from visatb.runtime.files import write_parquet
 
 
 def cut(path: Path) -> None:

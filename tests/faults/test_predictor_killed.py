@@ -14,9 +14,9 @@ from sharing import Shared
 from traces import Training
 from training_examples import ROOT
 
-from visatb.data.demo import demo_sample
+from visatb.data.demo.exchanges import demo_sample
 from visatb.data.records import RECORD_SCHEMA
-from visatb.files import write_parquet
+from visatb.runtime.files import write_parquet
 
 TASKS = ("vqa", "caption")
 SAMPLES = 30

@@ -19,8 +19,8 @@ from galaxy_examples import draw_pictures, save_tiny_clip, section
 from galaxy_server import reply
 from judge_server import Answer, JudgeServer, judge_server, verdict
 
-from visatb.config_taskgalaxy import TaskGalaxyConfig
-from visatb.files import read_parquet
+from visatb.config.taskgalaxy import TaskGalaxyConfig
+from visatb.runtime.files import read_parquet
 from visatb.taskgalaxy.connections import connections, requested
 
 REPOSITORY = Path(__file__).resolve().parents[2]

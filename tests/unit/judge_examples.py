@@ -6,9 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from visatb.endpoint import Endpoint
-from visatb.evaluation.judge import Judging, judge_predictions
-from visatb.prompts import Prompt
+from visatb.config.endpoints import Endpoint
+from visatb.endpoints.prompts import Prompt
+from visatb.evaluation.judge.judge import Judging, judge_predictions
 
 PROMPT = Prompt("Be strict.", "C: {context}\nQ: {question}\nA: {reference}\nB: {answer}")
 KEY_VARIABLE = "JUDGE_TEST_KEY"

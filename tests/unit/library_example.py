@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM, TrainingArguments
 
-from visatb.training.processes import leave_when_all_is_done
+from visatb.runtime.processes import leave_when_all_is_done
 
 ROOT = Path(__file__).parents[2]
 RATE = 0.5

@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import CLIPConfig, CLIPModel, LlamaConfig, LlamaForCausalLM
 
-from visatb.data.demo import DEMO_TASKS, demo_exchange
-from visatb.training.models import read_template
+from visatb.data.demo.exchanges import DEMO_TASKS, demo_exchange
+from visatb.models.families import read_template
 
 VOCABULARY = 900
 IMAGE_SIDE, PATCH, VISION_WIDTH, TEXT_WIDTH = 28, 14, 32, 48

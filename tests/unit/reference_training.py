@@ -9,8 +9,8 @@ import torch
 from training_examples import LAMBDAS, RECIPE, TASKS, processor_of, sample, turns
 from transformers import PreTrainedModel
 
-from visatb.training.collator import IGNORED, Collator, Sample
-from visatb.training.models import load_model
+from visatb.models.families import load_model
+from visatb.training.batches.collator import IGNORED, Collator, Sample
 
 EPOCHS = 2
 BATCH = RECIPE["global-batch-size"]

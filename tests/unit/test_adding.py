@@ -9,16 +9,17 @@ import pyarrow as pa
 import pytest
 from config_examples import MODEL_FILE, MODEL_TEXT, config_values
 
-from visatb.balance import Balance, BalanceSettings, Column, balance
-from visatb.completion import completed_table, pseudo_values
+from visatb.balancing.balance import Balance, balance
+from visatb.config.balancing import BalanceSettings
 from visatb.errors import VisatbError
-from visatb.evaluation.scores import about_scores
-from visatb.experiment import Experiment
-from visatb.files import write_parquet
-from visatb.imported_scores import imported_table, sample_table
-from visatb.imports import ImportedScore
-from visatb.paired_samples import PairedSamples
-from visatb.uncertainty import standard_errors
+from visatb.experiment.experiment import Experiment
+from visatb.runtime.files import write_parquet
+from visatb.scores.columns import Column
+from visatb.scores.completed import completed_table, pseudo_values
+from visatb.scores.imported import ImportedScore, imported_table, sample_table
+from visatb.scores.paired import PairedSamples
+from visatb.scores.table import about_scores
+from visatb.scores.uncertainty import standard_errors
 
 OLD, NEW = ("vqa", "caption"), "bbox"
 ALL = (*OLD, NEW)

@@ -34,9 +34,9 @@ from training_examples import ROOT, mixture, sample, train_here, turns
 from transformers import AutoProcessor, GenerationConfig
 
 from visatb.errors import VisatbError
-from visatb.training.assembly import Pieces, assemble
-from visatb.training.collator import Collator
-from visatb.training.models import PART_NAMES, freeze, load_model, load_processor
+from visatb.models.assembly import Pieces, assemble
+from visatb.models.families import PART_NAMES, freeze, load_model, load_processor
+from visatb.training.batches.collator import Collator
 
 Tensors = Mapping[str, torch.Tensor]
 HEADS = {"vision": 2, "text": 4}

@@ -9,7 +9,7 @@ from data_examples import Record, picture, record, write_list
 
 from visatb.data.records import read_split
 from visatb.errors import VisatbError
-from visatb.training.weighting import weights_of
+from visatb.training.loss.weighting import weights_of
 
 GOOD = record("good")
 TURNS = GOOD["conversations"]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from config_examples import MODEL_FILE, MODEL_TEXT, Values, config_values, task
 
-from visatb.config_loading import read_yaml
+from visatb.config.loading import read_yaml
 from visatb.errors import VisatbError
-from visatb.experiment import Experiment
+from visatb.experiment.experiment import Experiment
 
 Mutation = Callable[[Values], Any]
 

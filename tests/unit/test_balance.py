@@ -10,9 +10,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from visatb import equations
-from visatb.balance import Balance, BalanceSettings, Column, balance
-from visatb.equations import Measures
+from visatb.balancing import equations
+from visatb.balancing.balance import Balance, balance
+from visatb.balancing.equations import Measures
+from visatb.config.balancing import BalanceSettings
+from visatb.scores.columns import Column
 
 TABLES = Path(__file__).parents[1] / "fixtures" / "paper_tables"
 LAMBDAS = ["lambda_out", "lambda_in", "lambda_D"]

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from visatb.balance import BalanceSettings, Column, balance, column_names
+from visatb.balancing.balance import balance
+from visatb.balancing.matrix import needed_scores
+from visatb.config.balancing import BalanceSettings
 from visatb.errors import VisatbError
-from visatb.validation_matrix import needed_scores
+from visatb.scores.columns import Column, column_names
 
 TASKS = ["a", "b", "c", "d"]
 COLUMNS = [Column(task, "em") for task in TASKS]

@@ -26,14 +26,14 @@ from training_examples import (
 )
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from visatb.digests import folder_digest
+from visatb.config.training import Machine
 from visatb.errors import VisatbError
+from visatb.models.families import FAMILIES
+from visatb.runtime.digests import folder_digest
 from visatb.training.checkpoints import Checkpoints, deepspeed_layout, is_intact, mark_complete
 from visatb.training.fit import _description
 from visatb.training.history import History
-from visatb.training.models import FAMILIES
-from visatb.training.recipe import Machine
-from visatb.training.weighting_methods import Method, MethodName
+from visatb.training.loss.methods import Method, MethodName
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

@@ -6,10 +6,10 @@ from PIL import Image
 from training_examples import processor_of, turns
 from transformers import ProcessorMixin
 
-from visatb.data.demo import demo_sample
+from visatb.data.demo.exchanges import demo_sample
 from visatb.errors import VisatbError
-from visatb.training.collator import IGNORED, NO_TASK, Collator, Sample
-from visatb.training.models import FAMILIES, read_template
+from visatb.models.families import FAMILIES, read_template
+from visatb.training.batches.collator import IGNORED, NO_TASK, Collator, Sample
 
 TASKS = ["vqa", "chat", "caption"]
 TEMPLATES = {"vicuna_v1": "llava", "vicuna_v1_short": "llava", "qwen2_vl": "qwen2_vl"}

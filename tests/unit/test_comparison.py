@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from visatb.comparison import comparison_table
 from visatb.errors import VisatbError
-from visatb.files import write_table
-from visatb.validation_matrix import Column
+from visatb.runtime.files import write_table
+from visatb.scores.columns import Column
+from visatb.scores.comparison import comparison_table
 
 COLUMNS = [Column("vqa", "EM", True), Column("caption", "CIDEr", True)]
 

@@ -6,14 +6,14 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from visatb.config import Config
-from visatb.config_loading import merge
-from visatb.config_model import ModelConfig
-from visatb.config_reference import reference
-from visatb.experiment import Experiment
+from visatb.config.loading import merge
+from visatb.config.model import ModelConfig
+from visatb.config.reference import reference
+from visatb.config.schema import Config
+from visatb.experiment.experiment import Experiment
 
 README = Path(__file__).parents[2] / "config" / "README.md"
-MAKE = "python -m visatb.config_reference > config/README.md"
+MAKE = "python -m visatb.config.reference > config/README.md"
 
 
 def keys(schema: Any) -> Iterator[tuple[str, str | None]]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visatb.data.bad_records import BadRecordError
-from visatb.data.conversations import (
+from visatb.data.sources.conversations import (
     Conversation,
     as_record,
     drawn,

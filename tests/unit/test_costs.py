@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 from config_examples import MODEL_FILE, MODEL_TEXT, config_values
 
-from visatb.costs import Basis
 from visatb.errors import VisatbError
-from visatb.experiment import Experiment
-from visatb.plan import plan
-from visatb.reporting.costs import short_hours, short_size
-from visatb.reporting.plan import plan_text, preparation_cost
-from visatb.throughput import kind_of, measured_speeds, speeds
-from visatb.token_ledger import Counts
+from visatb.experiment.experiment import Experiment
+from visatb.planning.costs import Basis
+from visatb.planning.plan import plan
+from visatb.planning.throughput import kind_of, measured_speeds, speeds
+from visatb.planning.token_ledger import Counts
+from visatb.reporting.tables.costs import short_hours, short_size
+from visatb.reporting.text.plan import plan_text, preparation_cost
 
 TASKS = ("vqa", "caption", "bbox")
 SIZES = {(task, split): size for task in TASKS for split, size in (("train", 64), ("val", 10), ("test", 20))}

@@ -8,9 +8,9 @@ import pytest
 from config_examples import config_values
 from training_examples import ROOT
 
-from visatb.config_checks import checked_configs
-from visatb.deepspeed_config import deepspeed_mistakes
 from visatb.errors import VisatbError
+from visatb.experiment.checks.experiment import checked_configs
+from visatb.training.deepspeed_config import deepspeed_mistakes
 
 FILES = sorted((ROOT / "config/deepspeed").glob("*.json"))
 

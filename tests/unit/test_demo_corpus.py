@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from visatb.data.demo import DEMO_TASKS, SPLITS, demo_sample
-from visatb.data.demo_corpus import draw_corpus
+from visatb.data.demo.corpus import draw_corpus
+from visatb.data.demo.exchanges import DEMO_TASKS, SPLITS, demo_sample
 from visatb.errors import VisatbError
 
 PALETTE = {
@@ -226,7 +226,7 @@ def test_a_killed_drawing_leaves_no_half_task(tmp_path: Path, monkeypatch: pytes
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("visatb.data.demo_corpus.write_json", fail)
+    monkeypatch.setattr("visatb.data.demo.corpus.write_json", fail)
     with pytest.raises(KeyboardInterrupt):
         draw_corpus(tmp_path, 0, {"train": 2}, processes=1)
     assert list(tmp_path.iterdir()) == []

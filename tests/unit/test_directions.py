@@ -9,10 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from visatb.evaluation.metrics import METRICS, Metric, SampleScores, exact_match
-from visatb.evaluation.scores import score_predictions
-from visatb.files import read_table, write_parquet
 from visatb.reporting.figures import benchmark as figure
+from visatb.runtime.files import read_table, write_parquet
+from visatb.scores.metrics import METRICS, Metric, SampleScores, exact_match
+from visatb.scores.scoring import score_predictions
 
 SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
 COLUMNS = ["--column", "a:EM", "b:errors"]

@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from visatb.balance import BalanceSettings, Column, balance
-from visatb.bootstrap import replicate
-from visatb.evaluation.order import answering_order
-from visatb.evaluation_sizes import MARGIN, Z95, allocation, evaluation_sizes
-from visatb.paired_samples import PairedSamples
-from visatb.uncertainty import gap_standard_errors
+from visatb.balancing.balance import balance
+from visatb.balancing.bootstrap import replicate
+from visatb.balancing.evaluation_sizes import MARGIN, Z95, allocation, evaluation_sizes
+from visatb.balancing.gaps import gap_standard_errors
+from visatb.config.balancing import BalanceSettings
+from visatb.data.order import answering_order
+from visatb.scores.columns import Column
+from visatb.scores.paired import PairedSamples
 
 TASKS = ["a", "b", "c"]
 COLUMNS = [Column(task, "em") for task in TASKS]

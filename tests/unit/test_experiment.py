@@ -4,12 +4,13 @@ import pyarrow as pa
 import pytest
 from config_examples import MODEL_FILE, MODEL_TEXT, config_values, task
 
+from visatb.balancing.matrix import needed_scores
 from visatb.data.mixtures import build_mixture
 from visatb.data.records import RECORD_SCHEMA
-from visatb.experiment import Experiment
-from visatb.plan import idle_methods, plan
-from visatb.reporting.plan import plan_text
-from visatb.validation_matrix import Column, column_names, needed_scores
+from visatb.experiment.experiment import Experiment
+from visatb.planning.plan import idle_methods, plan
+from visatb.reporting.text.plan import plan_text
+from visatb.scores.columns import Column, column_names
 
 TASKS = ("vqa", "caption", "bbox")
 FIXED = {"chat": {"data": ["chat.json"], "weight": 0.5}}

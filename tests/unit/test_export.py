@@ -14,8 +14,9 @@ import yaml
 
 from visatb.data.records import RECORD_SCHEMA
 from visatb.errors import VisatbError
-from visatb.export.weights import read_task_weights, read_weights_table, task_shares
-from visatb.files import write_parquet
+from visatb.reporting.export.weights import read_weights_table, task_shares
+from visatb.runtime.files import write_parquet
+from visatb.training.loss.task_weights import read_task_weights
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = {"caption": 40, "vqa": 60, "chat": 10}

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from visatb.errors import VisatbError
-from visatb.files import (
+from visatb.runtime.files import (
     atomic_path,
     read_json,
     read_parquet,

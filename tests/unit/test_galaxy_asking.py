@@ -11,11 +11,11 @@ import pytest
 from data_examples import picture
 from judge_server import Answer, JudgeServer, judge_server, question_of, refusal, verdict
 
-from visatb.endpoint import Endpoint
-from visatb.endpoints import Question
+from visatb.config.endpoints import Endpoint
+from visatb.endpoints.budget import dearest, spent_in
+from visatb.endpoints.client import Question
+from visatb.endpoints.prompts import Prompt
 from visatb.errors import VisatbError
-from visatb.prompts import Prompt
-from visatb.spending import dearest, spent_in
 from visatb.taskgalaxy.asking import REFUSED, Asking, Use, ask
 from visatb.taskgalaxy.expansion import expand
 from visatb.taskgalaxy.replies import UnusableError, read_exchange, read_numbers, read_types, read_votes

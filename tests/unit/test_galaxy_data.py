@@ -12,11 +12,11 @@ from galaxy_examples import draw_pictures, save_tiny_clip, section
 from PIL import Image
 from transformers import AutoTokenizer, CLIPModel
 
-from visatb.config_taskgalaxy import TaskGalaxyConfig
-from visatb.config_taskgalaxy_checks import checked_data_set, makes_data_alone
+from visatb.config.taskgalaxy import TaskGalaxyConfig
+from visatb.endpoints.images import as_data_url, digest_of
 from visatb.errors import VisatbError
-from visatb.experiment import Experiment
-from visatb.request_pictures import as_data_url, digest_of
+from visatb.experiment.checks.taskgalaxy import checked_data_set, makes_data_alone
+from visatb.experiment.experiment import Experiment
 from visatb.taskgalaxy.browse import as_script, drawn
 from visatb.taskgalaxy.clip import Clip
 from visatb.taskgalaxy.connections import connections, requested, require_keys

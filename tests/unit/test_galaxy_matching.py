@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visatb.config_taskgalaxy import MatchingConfig
+from visatb.config.taskgalaxy import MatchingConfig
 from visatb.errors import VisatbError
 from visatb.taskgalaxy.clusters import clusters
 from visatb.taskgalaxy.embedding import unit_vectors

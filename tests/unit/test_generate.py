@@ -13,13 +13,13 @@ import torch
 from PIL import Image
 from training_examples import save_tiny, turns
 
-from visatb.chat import chat_messages, open_image
-from visatb.data.demo import DEMO_TASKS, demo_sample
+from visatb.data.chat import chat_messages, open_image
+from visatb.data.demo.exchanges import DEMO_TASKS, demo_sample
 from visatb.data.records import RECORD_SCHEMA
 from visatb.errors import VisatbError
 from visatb.evaluation.generate import Generation, LoadedModel, _Predictor, predict
 from visatb.evaluation.predictions import Answer, Asked, Questions
-from visatb.training.models import FAMILIES, load_model, load_processor
+from visatb.models.families import FAMILIES, load_model, load_processor
 
 HERE = Generation(batch_size=4, shard_size=5, precision="float32", attention="eager", device="cpu")
 Row = dict[str, Any]

@@ -10,12 +10,12 @@ import pytest
 import yaml
 from config_examples import MODEL_FILE, MODEL_TEXT, config_values
 
+from visatb.balancing.grouping import contribution_distances, group_name, instruction_distances, propose, saved_cost
 from visatb.data.questions import sampled_questions
 from visatb.data.records import RECORD_SCHEMA
 from visatb.errors import VisatbError
-from visatb.experiment import Experiment
-from visatb.files import write_parquet, write_table, write_text
-from visatb.grouping import contribution_distances, group_name, instruction_distances, propose, saved_cost
+from visatb.experiment.experiment import Experiment
+from visatb.runtime.files import write_parquet, write_table, write_text
 
 SCRIPT = Path(__file__).parents[2] / "workflow_scripts" / "propose_groups.py"
 TASKS = ("vqa", "gqa", "caption", "region", "bbox")

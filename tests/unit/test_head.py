@@ -20,8 +20,9 @@ from transformers import (
     PreTrainedModel,
 )
 
-from visatb.training import head as module
-from visatb.training.mixin import WeightedLossMixin, with_task_ids
+from visatb.training.loss import head as module
+from visatb.training.loss.mixin import WeightedLossMixin
+from visatb.training.loss.task_ids import with_task_ids
 
 torch.set_num_threads(1)
 POSITIONS, FEATURES, WORDS = 37, 24, 301

@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from training_examples import model_of, processor_of
 
-from visatb.digests import file_digest, folder_digest
 from visatb.errors import VisatbError
-from visatb.training.imported_models import AsHere, import_model
-from visatb.training.models import load_model
+from visatb.models.families import load_model
+from visatb.runtime.digests import file_digest, folder_digest
+from visatb.training.imported import AsHere, import_model
 
 
 @pytest.fixture(scope="module")

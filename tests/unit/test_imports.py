@@ -10,18 +10,20 @@ import pyarrow.parquet as pq
 import pytest
 from config_examples import MODEL_FILE, MODEL_TEXT, config_values
 
-from visatb.balance import BalanceSettings, Column, balance
-from visatb.bootstrap import intervals, replicate
+from visatb.balancing.balance import balance
+from visatb.balancing.bootstrap import intervals, replicate
+from visatb.balancing.gaps import gap_standard_errors
+from visatb.balancing.unknown_spread import hide_unknown
+from visatb.balancing.weights import measure_weights, score_origins, validation_samples
+from visatb.config.balancing import BalanceSettings
 from visatb.errors import VisatbError
-from visatb.evaluation.scores import about_scores, tidy_scores
-from visatb.experiment import Experiment
-from visatb.imported_scores import imported_table
-from visatb.imports import ImportedScore
-from visatb.paired_samples import paired_samples
-from visatb.plan import plan
-from visatb.uncertainty import gap_standard_errors
-from visatb.unpaired import hide_unknown, partly_paired_samples
-from visatb.weights import measure_weights, score_origins, validation_samples
+from visatb.experiment.experiment import Experiment
+from visatb.planning.plan import plan
+from visatb.scores.columns import Column
+from visatb.scores.imported import ImportedScore, imported_table
+from visatb.scores.paired import paired_samples, partly_paired_samples
+from visatb.scores.table import about_scores
+from visatb.scores.tidy import tidy_scores
 
 HEAD = "run\ttask\tmetric\tvalue\tn\n"
 

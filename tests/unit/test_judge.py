@@ -14,10 +14,10 @@ from judge_server import SERVED_MODEL, Answer, judge_server, question_of, refusa
 from PIL import Image
 
 from visatb.errors import VisatbError
-from visatb.evaluation.judge import Judging
-from visatb.evaluation.judge_prompt import NO_CONTEXT
-from visatb.evaluation.verdicts import VERDICT_SCHEMA, cost_words, judge_use
-from visatb.files import read_parquet, write_parquet
+from visatb.evaluation.judge.judge import Judging
+from visatb.evaluation.judge.prompt import NO_CONTEXT
+from visatb.runtime.files import read_parquet, write_parquet
+from visatb.scores.verdicts import VERDICT_SCHEMA, cost_words, judge_use
 
 SCRIPT = Path(__file__).parents[2] / "workflow_scripts" / "judge.py"
 
@@ -294,7 +294,7 @@ def test_the_script_ends_without_a_traceback(tmp_path: Path):
 
 def test_a_reply_that_trickles_in_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Spaces before the reply, as some endpoints send to keep a connection open, silence every time-out of silence."""
-    monkeypatch.setattr("visatb.endpoints.LONGEST_PAUSE", 0.5)
+    monkeypatch.setattr("visatb.endpoints.client.LONGEST_PAUSE", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
         trickle = (

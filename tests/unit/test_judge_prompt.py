@@ -5,7 +5,7 @@ import pytest
 from judge_examples import PROMPT
 
 from visatb.errors import VisatbError
-from visatb.evaluation.judge_prompt import NO_CONTEXT, context_of, read_contexts, read_prompt
+from visatb.evaluation.judge.prompt import NO_CONTEXT, context_of, read_contexts, read_prompt
 
 CONFIG = Path(__file__).parents[2] / "config"
 

@@ -12,15 +12,15 @@ from test_vitw_loss import Recorder, Samples, distance, gradients_of
 from training_examples import LAMBDAS, TASKS, mixture, model_of, packing, processor_of, sample, save_tiny, train, turns
 from transformers import PrinterCallback, ProcessorMixin, TrainingArguments
 
-from visatb.data.demo import BOX, CAPTION, REGION, SHORT_ANSWER, demo_sample
+from visatb.data.demo.exchanges import BOX, CAPTION, REGION, SHORT_ANSWER, demo_sample
 from visatb.errors import VisatbError
-from visatb.files import read_json, write_text
-from visatb.training.collator import IGNORED, Collator, Sample
-from visatb.training.instructions import CATEGORIES, Instructions, categories, render
-from visatb.training.models import read_template
+from visatb.models.families import read_template
+from visatb.runtime.files import read_json, write_text
+from visatb.training.batches.collator import IGNORED, Collator, Sample
+from visatb.training.l2t.instructions import CATEGORIES, Instructions, categories, render
+from visatb.training.loss.methods import Method
+from visatb.training.loss.weighting import weights_of
 from visatb.training.trainer import VitwTrainer
-from visatb.training.weighting import weights_of
-from visatb.training.weighting_methods import Method
 
 TEMPLATES = {"vicuna_v1": "llava", "vicuna_v1_short": "llava", "qwen2_vl": "qwen2_vl"}
 SENTENCES = frozenset({SHORT_ANSWER, REGION, BOX, CAPTION, "Look at the white frame."})

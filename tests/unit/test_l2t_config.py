@@ -10,11 +10,11 @@ from training_examples import processor_of, turns
 
 from visatb.data.records import RECORD_SCHEMA
 from visatb.errors import VisatbError
-from visatb.experiment import Experiment
-from visatb.files import write_parquet
-from visatb.training.instruction_ledger import instruction_ledger
-from visatb.training.instructions import Instructions
-from visatb.training.models import read_template
+from visatb.experiment.experiment import Experiment
+from visatb.models.families import read_template
+from visatb.runtime.files import write_parquet
+from visatb.training.l2t.instructions import Instructions
+from visatb.training.l2t.ledger import instruction_ledger
 
 SHORT = "Answer the question using a single word or phrase."
 

@@ -13,7 +13,9 @@ from safetensors.torch import load_file
 from transformers import Trainer
 
 from visatb.errors import VisatbError
-from visatb.training.mixin import WeightedLossMixin, read_task_weights, with_task_ids
+from visatb.training.loss.mixin import WeightedLossMixin
+from visatb.training.loss.task_ids import with_task_ids
+from visatb.training.loss.task_weights import read_task_weights
 
 LAMBDAS = {"caption": 0.4, "vqa": 2.5}
 STEP = 4

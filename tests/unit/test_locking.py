@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from training_examples import ROOT
 
-from visatb import locking
 from visatb.errors import VisatbError
-from visatb.locking import LOCK, alone_in, hold
+from visatb.runtime import locking
+from visatb.runtime.locking import LOCK, alone_in, hold
 
 HOLDER = """
 import sys, time

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from visatb.reporting.measured_cost import job_measurements, jobs_cost, runs_cost, training_cost
+from visatb.planning.measured_costs import job_measurements, jobs_cost, runs_cost, training_cost
 
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 

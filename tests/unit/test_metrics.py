@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.translate.gleu_score import corpus_gleu
 
+from visatb.data.boxes import parse_box
 from visatb.errors import VisatbError
-from visatb.evaluation.metric_names import BOX_METRICS, JAVA_METRICS, JUDGED_METRICS, METRIC_NAMES
-from visatb.evaluation.metrics import METRICS, SampleScores, parse_box
-from visatb.evaluation.scores import SCORE_SCHEMA, score_predictions, tidy_scores
-from visatb.files import write_parquet
+from visatb.runtime.files import write_parquet
+from visatb.scores.metrics import BOX_METRICS, JAVA_METRICS, JUDGED_METRICS, METRIC_NAMES, METRICS, SampleScores
+from visatb.scores.scoring import score_predictions
+from visatb.scores.table import SCORE_SCHEMA
+from visatb.scores.tidy import tidy_scores
 
 needs_java = pytest.mark.skipif(shutil.which("java") is None, reason="the PTB tokenizer needs Java")
 words = st.sampled_from(["a", "red", "blue", "circle", "square", "the", "on", "of", "left"])
@@ -208,7 +210,7 @@ def test_a_line_separator_in_one_caption_shifts_no_other(separator: str):
 
 @needs_java
 def test_empty_answers_keep_their_place_in_the_tokenizer():
-    from visatb.evaluation.ptb import tokenize
+    from visatb.scores.ptb import tokenize
 
     assert tokenize(["", "A dog.", "", "", "été", ""]) == ["", "a dog", "", "", "été", ""]
     assert tokenize([""]) == [""]

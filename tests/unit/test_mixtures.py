@@ -15,10 +15,10 @@ from visatb.data.mixtures import (
     subset_size,
     write_mixture,
 )
-from visatb.data.ready_made import check_nested, rows_of_subset
 from visatb.data.records import RECORD_SCHEMA
+from visatb.data.subsets import check_nested, rows_of_subset
 from visatb.errors import VisatbError
-from visatb.files import write_parquet
+from visatb.runtime.files import write_parquet
 
 seeds = st.integers(0, 2**31 - 1)
 names = st.text("abcxyz-", min_size=1, max_size=8)

@@ -10,10 +10,10 @@ from llava_pieces import put_on_hub
 from safetensors.torch import load_file, save_file
 from training_examples import ROOT, mixture, model_of, sample, save_tiny, train_here
 
-from visatb.config_checks import checked_configs
-from visatb.config_model import ModelConfig
+from visatb.config.model import ModelConfig
 from visatb.errors import VisatbError
-from visatb.training.models import PART_NAMES, load_model, load_processor, read_template
+from visatb.experiment.checks.experiment import checked_configs
+from visatb.models.families import PART_NAMES, load_model, load_processor, read_template
 
 PIECES = "assemble: {language_model: lmsys/v, vision_tower: {checkpoint: openai/c, revision: abc}, projector: p.bin}\n"
 TEXT = "name: a\nfamily: llava\ncheckpoint: data/a\n"

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visatb.name_patterns import one_of
+from visatb.runtime.patterns import one_of
 
 NAMES = st.text(alphabet="ab-.(", min_size=1, max_size=6)
 

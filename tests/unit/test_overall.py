@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from visatb.balance import Column, column_names
 from visatb.errors import VisatbError
-from visatb.overall import delta_e, delta_i, improvement
+from visatb.scores.columns import Column, column_names
+from visatb.scores.improvement import delta_e, delta_i, improvement
 
 TABLES = Path(__file__).parents[1] / "fixtures" / "paper_tables"
 OVERALL = ["dI", "dE", "dI_zero"]

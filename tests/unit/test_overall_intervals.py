@@ -7,16 +7,18 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from visatb.balance import BalanceSettings, Column, balance
-from visatb.benchmark import benchmark_intervals, benchmark_table, test_scores
-from visatb.bootstrap import REPLICATES_KEPT, intervals, replicate, replicates_table
-from visatb.evaluation.scores import ABOUT, SCORE_SCHEMA
-from visatb.files import write_parquet
-from visatb.overall import improvement
-from visatb.overall_intervals import overall_intervals, task_improvements
-from visatb.paired_samples import PairedSamples
-from visatb.reporting.certainty import half_width_sentence, ill_posed_sentence, overall_lines, pairs_sentence
-from visatb.weights_comparison import weights_comparison
+from visatb.balancing.balance import balance
+from visatb.balancing.bootstrap import REPLICATES_KEPT, intervals, replicate, replicates_table
+from visatb.balancing.weights_comparison import weights_comparison
+from visatb.config.balancing import BalanceSettings
+from visatb.reporting.text.certainty import half_width_sentence, ill_posed_sentence, overall_lines, pairs_sentence
+from visatb.runtime.files import write_parquet
+from visatb.scores.benchmark import benchmark_intervals, benchmark_table, test_scores
+from visatb.scores.columns import Column
+from visatb.scores.improvement import improvement
+from visatb.scores.improvement_intervals import overall_intervals, task_improvements
+from visatb.scores.paired import PairedSamples
+from visatb.scores.table import ABOUT, SCORE_SCHEMA
 
 test_scores.__test__ = False  # type: ignore[attr-defined]
 COLUMNS = [Column("vqa", "EM"), Column("box", "IoU"), Column("box", "mean_IoU")]

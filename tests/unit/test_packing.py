@@ -8,10 +8,10 @@ from reference_training import SILENT, token_losses
 from training_examples import TASKS, model_of, packing, processor_of, sample, turns
 from transformers import PretrainedConfig, PreTrainedModel
 
-from visatb.training.attention import attend_by_sample
-from visatb.training.collator import IGNORED, NO_TASK, Collator, Sample
-from visatb.training.instructions import Instructions
-from visatb.training.models import FAMILIES, load_model
+from visatb.models.families import FAMILIES, load_model
+from visatb.training.batches.attention import attend_by_sample
+from visatb.training.batches.collator import IGNORED, NO_TASK, Collator, Sample
+from visatb.training.l2t.instructions import Instructions
 
 LONG: Sample = {"conversations": turns("Go", "one two " * 70), "image": None, "task": "text"}
 MIXED = [sample(TASKS[number % 4], number) for number in range(9)]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from visatb.config_loading import read_yaml
-from visatb.experiment import Experiment
-from visatb.plan import plan
+from visatb.config.loading import read_yaml
+from visatb.experiment.experiment import Experiment
+from visatb.planning.plan import plan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from visatb.balancing.variants import variant_blocks
+from visatb.config.balancing import BalanceSettings
 from visatb.errors import VisatbError
-from visatb.overall import delta_e, delta_i, improvement
-from visatb.reporting.latex import escape_latex, latex_table
-from visatb.reporting.paper_table import PaperTable, markdown_table
-from visatb.reporting.result_tables import data_table, methods_table, weights_table
-from visatb.validation_matrix import BalanceSettings, Column
-from visatb.variants import variant_blocks
+from visatb.reporting.tables.latex import escape_latex, latex_table
+from visatb.reporting.tables.paper_table import PaperTable, markdown_table
+from visatb.reporting.tables.result_tables import data_table, methods_table, weights_table
+from visatb.scores.columns import Column
+from visatb.scores.improvement import delta_e, delta_i, improvement
 
 TABLES = Path(__file__).parents[1] / "fixtures" / "paper_tables"
 OVERALL = ["dI", "dE", "dI_zero"]

@@ -11,8 +11,8 @@ import pytest
 from config_examples import MODEL_FILE, MODEL_TEXT, config_values, task
 
 from visatb.errors import VisatbError
-from visatb.experiment import Experiment
-from visatb.preflight import check_machine
+from visatb.experiment.experiment import Experiment
+from visatb.planning.preflight import check_machine
 
 ROOT = Path(__file__).parents[2]
 KEYLESS = {"model": "local", "endpoint": "http://localhost:8000/v1/"}

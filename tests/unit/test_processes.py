@@ -10,8 +10,8 @@ import torch
 from training_examples import TASKS, mixture, sample, save_tiny, start_training, train, weights_in
 
 from visatb.errors import VisatbError
+from visatb.runtime.processes import TRY_AGAIN, check_devices
 from visatb.training.checkpoints import is_intact
-from visatb.training.processes import TRY_AGAIN, check_devices
 
 SETTINGS: dict[str, Any] = {"micro_batch_size": 2, "epochs": 4, "save_steps": 1000}
 

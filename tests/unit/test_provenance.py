@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from visatb.provenance import commit, provenance, provenance_table, training_description
-from visatb.reporting.web_table import web_table
+from visatb.experiment.provenance import commit, provenance, provenance_table, training_description
+from visatb.reporting.tables.web_table import web_table
 
 
 def finished(run: Path, name: str, description: dict[str, object], time: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 from config_examples import MODEL_FILE, MODEL_TEXT, config_values
 
 from visatb.errors import VisatbError
-from visatb.experiment import Experiment
+from visatb.experiment.experiment import Experiment
 
 PROXY = "name: small\nfamily: qwen2_vl\ncheckpoint: models/small\nfreeze: []\n"
 

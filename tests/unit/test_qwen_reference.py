@@ -11,8 +11,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from training_examples import processor_of, turns
 from transformers import ProcessorMixin, Qwen2Tokenizer
 
-from visatb.training.collator import IGNORED, Collator
-from visatb.training.models import Qwen2VLProcessor, read_template
+from visatb.models.families import Qwen2VLProcessor, read_template
+from visatb.training.batches.collator import IGNORED, Collator
 
 # Qwen's way to cut a text before its byte pairs are merged.
 CUTS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"

@@ -107,13 +107,13 @@ def test_a_list_of_numbers_is_no_box_unless_the_metric_says_so(folder: Path):
     table, _ = read_split("t", "train", [file], folder / "images", metrics=["EM"])
     assert len(table) == 1
     with pytest.raises(VisatbError, match="within 0-1"):
-        read_split("t", "train", [file], folder / "images", metrics=["mean_IoU"])
+        read_split("t", "train", [file], folder / "images", boxes=True)
 
 
 @pytest.mark.parametrize("box", ["[0, 0, 1, 1]", " [0.1,0.25, .5, 1.0] ", "[1e-05, 0.0, 0.5, 0.5]"])
 def test_boxes_of_every_spelling_pass(folder: Path, box: str):
     file = write_list(folder / "val.json", [record(answer=box)])
-    assert len(read_split("t", "val", [file], folder / "images", metrics=["IoU"])[0]) == 1
+    assert len(read_split("t", "val", [file], folder / "images", boxes=True)[0]) == 1
 
 
 def test_more_records_than_a_chunk_stay_in_order(folder: Path, monkeypatch: pytest.MonkeyPatch):

@@ -7,9 +7,9 @@ import pytest
 from reference_training import EPOCHS, TOLERANCE, Reference, hard_samples, train_by_hand
 from training_examples import LAMBDAS, mixture, recipe, save_tiny, weights_in
 
+from visatb.config.training import Machine
+from visatb.models.families import FAMILIES
 from visatb.training.fit import fit
-from visatb.training.models import FAMILIES
-from visatb.training.recipe import Machine
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

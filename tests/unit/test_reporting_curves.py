@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 
 from visatb.data.mixtures import MIXTURE_SCHEMA, subset_amounts
 from visatb.errors import VisatbError
-from visatb.files import write_table
 from visatb.reporting.figures.benchmark import relative_improvements
 from visatb.reporting.figures.data_amount import ALONE, JOINT, data_amount_figure, learning_curves
 from visatb.reporting.figures.radar import radar_figure
 from visatb.reporting.figures.style import save_figure
 from visatb.reporting.figures.training import training_figure
+from visatb.runtime.files import write_table
 
 ROOT = Path(__file__).parents[2]
 

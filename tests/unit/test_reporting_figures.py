@@ -13,7 +13,6 @@ import reporting_examples as example
 from matplotlib.figure import Figure
 
 from visatb.errors import VisatbError
-from visatb.files import write_table
 from visatb.reporting.figures.bars import difficulty_figure, weights_figure
 from visatb.reporting.figures.benchmark import benchmark_figure, relative_improvements
 from visatb.reporting.figures.contributions import contributions_figure
@@ -24,6 +23,7 @@ from visatb.reporting.figures.run import run_figure
 from visatb.reporting.figures.style import COLUMN, FONT_SIZE, PAGE, save_figure
 from visatb.reporting.figures.training import smooth, training_figure, training_panels
 from visatb.reporting.figures.variants import variants_figure
+from visatb.runtime.files import write_table
 
 ROOT = Path(__file__).parents[2]
 ODD = ["<b>bold</b>", "a & b", "x_1_y", "$\\alpha$", "50% \"q\" 'r'", "été-图", "-dash", "a^b{c}"]
@@ -277,5 +277,7 @@ def test_scripts_write_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_texts_do_not_load_matplotlib():
-    code = "import sys, visatb.reporting.plan, visatb.reporting.summary; sys.exit('matplotlib' in sys.modules)"
+    code = (
+        "import sys, visatb.reporting.text.plan, visatb.reporting.text.summary; sys.exit('matplotlib' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

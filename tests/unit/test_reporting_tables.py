@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reporting_examples import TASKS, benchmark
 
-from visatb.reporting.paper_table import BEST, SECOND, escape_markdown, markdown_table
-from visatb.reporting.result_tables import methods_table, places
-from visatb.reporting.tables import benchmark_text, format_numbers, score_decimals, text_table
-from visatb.validation_matrix import Column
+from visatb.reporting.tables.paper_table import BEST, SECOND, escape_markdown, markdown_table
+from visatb.reporting.tables.result_tables import methods_table, places
+from visatb.reporting.tables.tables import benchmark_text, format_numbers, score_decimals
+from visatb.runtime.tables import text_table
+from visatb.scores.columns import Column
 
 # VQAv2, GQA, OCRVQA, dI, dE of the paper's Table 3 (dI of IGBv1 corrected); Complex of its Table 7.
 TABLE3 = pd.DataFrame(

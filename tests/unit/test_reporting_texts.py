@@ -10,19 +10,13 @@ import pandas as pd
 import pytest
 import reporting_examples as example
 
+from visatb.balancing.run_names import FINAL, PREPARATION, SINGLE, stage
 from visatb.errors import VisatbError
-from visatb.files import write_table
-from visatb.reporting.plan import cost_text, plan_text, plan_warnings, preparation_cost, subset_sizes
-from visatb.reporting.reading import (
-    read_columns,
-    read_contributions,
-    read_histories,
-    read_training,
-    read_variants,
-    read_weights,
-)
-from visatb.reporting.runs import FINAL, PREPARATION, SINGLE, stage
-from visatb.reporting.summary import indistinguishable_from_one, summary_text, warning_lines, weights_text
+from visatb.reporting.read_results import read_contributions, read_histories, read_training, read_variants, read_weights
+from visatb.reporting.text.plan import cost_text, plan_text, plan_warnings, preparation_cost, subset_sizes
+from visatb.reporting.text.summary import indistinguishable_from_one, summary_text, warning_lines, weights_text
+from visatb.runtime.files import write_table
+from visatb.runtime.tables import read_columns
 
 ROOT = Path(__file__).parents[2]
 

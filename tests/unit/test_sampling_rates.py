@@ -5,7 +5,7 @@ from math import ceil, floor
 
 import pytest
 
-from visatb.sampling_rates import GRAIN, TrainSizes, resolved_rates
+from visatb.planning.sampling_rates import GRAIN, TrainSizes, resolved_rates
 
 
 def drawn(samples: int, rate: float) -> int:

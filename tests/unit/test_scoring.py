@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from judge_examples import predictions
 
-from visatb.evaluation.scores import score_predictions
-from visatb.evaluation.verdicts import VERDICT_SCHEMA
-from visatb.files import write_parquet
+from visatb.runtime.files import write_parquet
+from visatb.scores.scoring import score_predictions
+from visatb.scores.verdicts import VERDICT_SCHEMA
 
 SCRIPT = Path(__file__).resolve().parents[2] / "workflow_scripts" / "score.py"
 

@@ -9,15 +9,18 @@ from config_examples import MODEL_FILE, MODEL_TEXT, config_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visatb.balance import BalanceSettings, Column, balance
-from visatb.bootstrap import replicate
+from visatb.balancing.balance import balance
+from visatb.balancing.bootstrap import replicate
+from visatb.balancing.gaps import gap_standard_errors
+from visatb.balancing.matrix import Names, lay_out, scored_runs
+from visatb.balancing.run_names import repetitions
+from visatb.balancing.seed_variance import seed_deviations, seed_variances
+from visatb.balancing.weights import validation_matrix
+from visatb.config.balancing import BalanceSettings
 from visatb.errors import VisatbError
-from visatb.experiment import Experiment
-from visatb.paired_samples import PairedSamples
-from visatb.seed_spread import seed_deviations, seed_variances
-from visatb.uncertainty import gap_standard_errors
-from visatb.validation_matrix import Names, lay_out, repetitions, scored_runs
-from visatb.weights import validation_matrix
+from visatb.experiment.experiment import Experiment
+from visatb.scores.columns import Column
+from visatb.scores.paired import PairedSamples
 
 TASKS = ["a", "b", "c"]
 COLUMNS = [Column(task, "em") for task in TASKS]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from training_examples import processor_of
 
-from visatb.sentences import kept_spans, plain, sentence_spans, tokens_within
+from visatb.training.l2t.sentences import kept_spans, plain, sentence_spans, tokens_within
 
 SHORT = "Answer the question using a single word or phrase."
 BOX = "Provide the bounding box coordinate of the region this sentence describes."

@@ -17,15 +17,14 @@ from judge_server import Answer, JudgeServer, judge_server, refusal, verdict
 from PIL import Image
 from training_examples import ROOT, save_tiny, turns
 
-from visatb.config_served import ServedConfig, served_mistakes
-from visatb.data.demo import demo_sample
+from visatb.config.endpoints import Endpoint, ServedConfig, served_mistakes
+from visatb.data.demo.exchanges import demo_sample
 from visatb.data.records import RECORD_SCHEMA
-from visatb.endpoint import Endpoint
 from visatb.errors import VisatbError
 from visatb.evaluation.generate import Generation, LoadedModel
 from visatb.evaluation.predictions import Questions, answer_all
 from visatb.evaluation.served import ServedModel
-from visatb.training.models import FAMILIES, load_model, load_processor
+from visatb.models.families import FAMILIES, load_model, load_processor
 
 HERE = Generation(batch_size=4, shard_size=5, precision="float32", attention="sdpa", device="cpu")
 LIMITS = {"vqa": 3, "caption": 7}

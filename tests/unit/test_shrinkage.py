@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from visatb.balance import BalanceSettings, Column, balance
-from visatb.bootstrap import intervals, replicate
-from visatb.paired_samples import PairedSamples
-from visatb.shrinkage import estimate_prior, kept_share, posterior_draws, shrink, shrunk
+from visatb.balancing.balance import balance
+from visatb.balancing.bootstrap import intervals, replicate
+from visatb.balancing.shrinkage import estimate_prior, kept_share, posterior_draws, shrink, shrunk
+from visatb.config.balancing import BalanceSettings
+from visatb.scores.columns import Column
+from visatb.scores.paired import PairedSamples
 
 estimates = arrays(np.float64, 12, elements=st.floats(-2, 2))
 spreads = arrays(np.float64, 12, elements=st.floats(0.01, 1))

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from visatb.config_sources import SourceConfig
+from visatb.config.tasks import SourceConfig
 from visatb.data.images import Images
-from visatb.data.refcoco import box_text, padded_box
-from visatb.data.sources import Origin, prepared, write_sources
+from visatb.data.sources.prepare import Origin, prepared, write_sources
+from visatb.data.sources.refcoco import box_text, padded_box
 from visatb.errors import VisatbError
 
 Record = dict[str, Any]

@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw
 from training_examples import save_tiny, turns
 from transformers import AutoProcessor, CLIPImageProcessor, LlavaProcessor
 
-from visatb.chat import open_image
-from visatb.training.collator import Collator
-from visatb.training.models import load_processor
+from visatb.data.chat import open_image
+from visatb.models.families import load_processor
+from visatb.training.batches.collator import Collator
 
 SIDE = 64
 MEAN, DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from config_examples import MODEL_FILE, MODEL_TEXT, config_values
 
-from visatb.experiment import Experiment
-from visatb.locking import at_work, hold
-from visatb.logs import last_error
-from visatb.reporting.status import status_text
-from visatb.status import status
+from visatb.experiment.experiment import Experiment
+from visatb.experiment.status import status
+from visatb.reporting.text.status import status_text
+from visatb.runtime.locking import at_work, hold
+from visatb.runtime.logs import last_error
 
 HISTORY = [
     {"step": 10, "steps": 40, "loss": 3.0, "samples_per_second": 2.0, "input_tokens_per_second": 900.0, "attempt": 1},
@@ -85,7 +85,7 @@ class hold_in_another_process:  # noqa: N801
 
     def __init__(self, folder: Path) -> None:
         self._code = (
-            f"from visatb.locking import hold; lock = hold({str(folder)!r}, 'x'); print(1, flush=True); input()"
+            f"from visatb.runtime.locking import hold; lock = hold({str(folder)!r}, 'x'); print(1, flush=True); input()"
         )
 
     def __enter__(self) -> None:

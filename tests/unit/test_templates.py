@@ -7,11 +7,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from visatb.data.demo import demo_sample
+from visatb.data.demo.exchanges import demo_sample
 from visatb.data.records import RECORD_SCHEMA
 from visatb.errors import VisatbError
-from visatb.files import write_parquet, write_table
-from visatb.templates import Mining, mine_templates, read_templates
+from visatb.runtime.files import write_parquet, write_table
+from visatb.training.l2t.task_templates import Mining, mine_templates, read_templates
 
 # Tables 9 and 10 of the paper: what the formats of answers are asked for with.
 SHORT = "Answer the question using a single word or phrase."

@@ -7,11 +7,10 @@ import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer, ProcessorMixin
 from transformers.utils import is_torchvision_available
 
-from visatb.chat import chat_messages
-from visatb.data.demo import DEMO_TASKS, demo_sample
+from visatb.data.chat import chat_messages
+from visatb.data.demo.exchanges import DEMO_TASKS, demo_sample
 from visatb.errors import VisatbError
-from visatb.training.collator import IGNORED, Collator
-from visatb.training.models import (
+from visatb.models.families import (
     FAMILIES,
     freeze,
     load_model,
@@ -20,7 +19,8 @@ from visatb.training.models import (
     read_template,
     skip_unused_layers,
 )
-from visatb.training.tiny import build_tiny
+from visatb.models.tiny import build_tiny
+from visatb.training.batches.collator import IGNORED, Collator
 
 SYSTEM = (
     "A chat between a curious user and an artificial intelligence assistant. "

@@ -12,10 +12,10 @@ from safetensors import safe_open
 from training_examples import model_of, packing, sample, save_tiny, turns
 from transformers import ProcessorMixin
 
-from visatb.token_ledger import PARTS, Counts, MicroBatches, mixture_tokens, padding, token_ledger
-from visatb.training.collator import IGNORED, Collator, Sample
-from visatb.training.models import FAMILIES, freeze, load_config, load_processor, read_template
-from visatb.training.token_counts import TokenCounter, model_size
+from visatb.models.families import FAMILIES, freeze, load_config, load_processor, read_template
+from visatb.planning.token_counts import TokenCounter, model_size
+from visatb.planning.token_ledger import PARTS, Counts, MicroBatches, mixture_tokens, padding, token_ledger
+from visatb.training.batches.collator import IGNORED, Collator, Sample
 
 TEMPLATES = {"vicuna_v1": "llava", "vicuna_v1_short": "llava", "qwen2_vl": "qwen2_vl"}
 

@@ -8,9 +8,9 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from visatb.progress import Progress
-from visatb.throughput import history
+from visatb.runtime.progress import Progress
 from visatb.training.history import History, course
+from visatb.training.history_file import history
 from visatb.training.tracking import TensorBoard
 
 
@@ -76,7 +76,7 @@ def test_without_tensorboardx_a_training_goes_on_and_says_so(
 
 def test_a_log_file_is_not_flooded(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
     clock = [0.0]
-    monkeypatch.setattr("visatb.progress.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("visatb.runtime.progress.time.monotonic", lambda: clock[0])
     monkeypatch.delenv("VISATB_PROGRESS_FD", raising=False)
 
     def lines(seconds_a_step: float, steps: int = 20_000) -> int:

@@ -16,10 +16,10 @@ from reference_training import EPOCHS, TOLERANCE, Reference, hard_samples, train
 from safetensors.torch import save_file
 from training_examples import LAMBDAS, ROOT, mixture, recipe, save_tiny, start_training, train, weights_in
 
+from visatb.config.training import Machine
 from visatb.errors import VisatbError
 from visatb.training.checkpoints import is_intact
 from visatb.training.fit import fit
-from visatb.training.recipe import Machine
 
 WAYS: dict[str, dict[str, Any]] = {"DDP": {}} | {
     name: {"deepspeed": ROOT / f"config/deepspeed/{name}.json"} for name in ("zero2", "zero3", "zero3_offload")

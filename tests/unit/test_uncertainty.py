@@ -6,12 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visatb import bootstrap, uncertainty
-from visatb.balance import Balance, BalanceSettings, Column, balance
-from visatb.bootstrap import Intervals
+from visatb.balancing import bootstrap
+from visatb.balancing.balance import Balance, balance
+from visatb.balancing.bootstrap import Intervals
+from visatb.balancing.gaps import gap_standard_errors
+from visatb.config.balancing import BalanceSettings
 from visatb.errors import VisatbError
-from visatb.paired_samples import PairedSamples, paired_samples
-from visatb.uncertainty import gap_standard_errors, replicate_scores, standard_errors
+from visatb.scores import uncertainty
+from visatb.scores.columns import Column
+from visatb.scores.paired import PairedSamples, paired_samples
+from visatb.scores.uncertainty import replicate_scores, standard_errors
 
 TASKS = ["a", "b", "c"]
 COLUMNS = [Column(task, "em") for task in TASKS]

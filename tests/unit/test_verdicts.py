@@ -9,13 +9,14 @@ import pytest
 from judge_examples import predictions
 
 from visatb.errors import VisatbError
-from visatb.evaluation.metrics import METRICS
-from visatb.evaluation.scores import score_predictions, tidy_scores
-from visatb.evaluation.verdicts import VERDICT_SCHEMA, read_verdict
-from visatb.files import read_parquet, read_table, write_parquet, write_table
-from visatb.paired_samples import paired_samples
-from visatb.reporting.summary import judge_lines, warning_lines
-from visatb.uncertainty import replicate_scores
+from visatb.reporting.text.summary import judge_lines, warning_lines
+from visatb.runtime.files import read_parquet, read_table, write_parquet, write_table
+from visatb.scores.metrics import METRICS
+from visatb.scores.paired import paired_samples
+from visatb.scores.scoring import score_predictions
+from visatb.scores.tidy import tidy_scores
+from visatb.scores.uncertainty import replicate_scores
+from visatb.scores.verdicts import VERDICT_SCHEMA, read_verdict
 
 
 @pytest.mark.parametrize(

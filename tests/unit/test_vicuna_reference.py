@@ -25,11 +25,11 @@ from tokenizers import Tokenizer
 from training_examples import turns
 from transformers import AutoTokenizer, ProcessorMixin
 
-from visatb.chat import chat_messages
-from visatb.training.assembly import Pieces, assemble
-from visatb.training.collator import IGNORED, Collator
-from visatb.training.instructions import Instructions
-from visatb.training.models import load_processor
+from visatb.data.chat import chat_messages
+from visatb.models.assembly import Pieces, assemble
+from visatb.models.families import load_processor
+from visatb.training.batches.collator import IGNORED, Collator
+from visatb.training.l2t.instructions import Instructions
 
 BEGIN, END = 1, 2
 PICTURE = Image.new("RGB", (40, 30), (200, 30, 30))

@@ -11,17 +11,17 @@ import torch
 from PIL import Image
 from training_examples import processor_of, save_tiny, turns
 
-from visatb.chat import chat_messages
-from visatb.data.demo import demo_sample
+from visatb.data.chat import chat_messages
+from visatb.data.demo.exchanges import demo_sample
 from visatb.data.records import RECORD_SCHEMA
 from visatb.errors import VisatbError
 from visatb.evaluation.generate import Generation
 from visatb.evaluation.visual_contribution import last_answers, measure_visual_contribution, noise_like
-from visatb.files import read_parquet, write_parquet
+from visatb.models.families import load_model
 from visatb.reporting.figures.visual_contribution import visual_contribution_figure
-from visatb.training.collator import IGNORED
-from visatb.training.models import load_model
-from visatb.visual_contribution import contribution_table, contributions_of
+from visatb.runtime.files import read_parquet, write_parquet
+from visatb.scores.visual_contribution import contribution_table, contributions_of
+from visatb.training.batches.collator import IGNORED
 
 GENERATION = Generation(batch_size=3, shard_size=3, precision="float32", attention="eager", device="cpu")
 

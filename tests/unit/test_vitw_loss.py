@@ -13,12 +13,12 @@ from training_examples import LAMBDAS, TASKS, model_of, packing, processor_of, s
 from transformers import PreTrainedModel, PrinterCallback, TrainerCallback, TrainingArguments
 
 from visatb.errors import VisatbError
-from visatb.training import head
-from visatb.training.attention import attend_by_sample
-from visatb.training.collator import IGNORED, Collator, Sample
+from visatb.training.batches.attention import attend_by_sample
+from visatb.training.batches.collator import IGNORED, Collator, Sample
+from visatb.training.loss import head
+from visatb.training.loss.methods import Method, MethodName
+from visatb.training.loss.weighting import weights_of
 from visatb.training.trainer import VitwTrainer
-from visatb.training.weighting import weights_of
-from visatb.training.weighting_methods import Method, MethodName
 
 MIXED = [sample(TASKS[number % 4], number) for number in range(8)]
 BY_TASK = sorted(MIXED, key=lambda one: one["task"])

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visatb.errors import VisatbError
-from visatb.training.weighting import StepLoss, Vector, Weighting
-from visatb.training.weighting_methods import Method, MethodName
+from visatb.training.loss.methods import Method, MethodName
+from visatb.training.loss.weighting import StepLoss, Vector, Weighting
 
 TASKS = ("box", "chat", "ocr", "vqa")
 GROUPS = {"reading": ("ocr", "vqa"), "box": ("box",)}

@@ -7,7 +7,7 @@ import pytest
 import torch
 from training_examples import ROOT, TASKS, mixture, sample, save_tiny, train
 
-from visatb.training.models import load_model
+from visatb.models.families import load_model
 
 ZERO = ROOT / "config/deepspeed"
 

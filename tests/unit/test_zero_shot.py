@@ -17,18 +17,18 @@ from zero_shot_examples import write_benchmarks
 from zero_shot_server import SCORES
 
 from visatb.errors import VisatbError
-from visatb.experiment import Experiment
-from visatb.preflight import check_machine
+from visatb.evaluation.zero_shot.benchmarks import KNOWN, Benchmark, write_task_files
+from visatb.evaluation.zero_shot.grading import read_grade
+from visatb.evaluation.zero_shot.lmms_eval import VERSION, Asking, check_version, run_lmms_eval
+from visatb.evaluation.zero_shot.plan import benchmarks, columns, methods
+from visatb.evaluation.zero_shot.results import read_results
+from visatb.evaluation.zero_shot.tables import zero_shot_scores, zero_shot_table
+from visatb.experiment.experiment import Experiment
+from visatb.planning.preflight import check_machine
 from visatb.reporting.figures.benchmark import relative_improvements
-from visatb.reporting.paper_table import markdown_table
-from visatb.reporting.result_tables import methods_table
-from visatb.reporting.tables import benchmark_text
-from visatb.zero_shot.benchmarks import KNOWN, Benchmark, write_task_files
-from visatb.zero_shot.grading import read_grade
-from visatb.zero_shot.plan import benchmarks, columns, methods
-from visatb.zero_shot.results import read_results
-from visatb.zero_shot.running import VERSION, Asking, check_version, run_lmms_eval
-from visatb.zero_shot.tables import zero_shot_scores, zero_shot_table
+from visatb.reporting.tables.paper_table import markdown_table
+from visatb.reporting.tables.result_tables import methods_table
+from visatb.reporting.tables.tables import benchmark_text
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 RESULTS = FIXTURES / "lmms_eval"

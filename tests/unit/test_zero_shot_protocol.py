@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from zero_shot_examples import mme, mmvet, pope, scienceqa, seed, textvqa
 
-from visatb.zero_shot.benchmarks import TASK_FOLDER
+from visatb.evaluation.zero_shot.benchmarks import TASK_FOLDER
 
 
 @pytest.fixture(scope="module")

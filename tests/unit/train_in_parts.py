@@ -3,7 +3,7 @@
 import runpy
 from pathlib import Path
 
-from visatb.training import head
+from visatb.training.loss import head
 
 LOGITS = 1000
 SAID = "the head works in parts"

@@ -15,16 +15,16 @@ from PIL import Image
 from safetensors.torch import load_file
 from transformers import PreTrainedModel, ProcessorMixin
 
-from visatb.data.demo import demo_sample
+from visatb.config.training import Machine, Recipe
+from visatb.data.demo.exchanges import demo_sample
 from visatb.data.mixtures import MIXTURE_SCHEMA
-from visatb.files import write_parquet
-from visatb.training.collator import Collator, Sample
+from visatb.models.families import rope_index
+from visatb.models.tiny import build_tiny
+from visatb.runtime.files import write_parquet
+from visatb.training.batches.collator import Collator, Sample
+from visatb.training.batches.packing import PackingCollator
 from visatb.training.fit import fit
-from visatb.training.models import rope_index
-from visatb.training.packing import PackingCollator
-from visatb.training.recipe import Machine, Recipe
-from visatb.training.tiny import build_tiny
-from visatb.training.weighting_methods import Method
+from visatb.training.loss.methods import Method
 
 torch.set_num_threads(1)
 ROOT = Path(__file__).parents[2]

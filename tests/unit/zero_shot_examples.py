@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from visatb.data.demo import demo_sample
+from visatb.data.demo.exchanges import demo_sample
 
 Question = dict[str, Any]
 

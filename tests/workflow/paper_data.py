@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from visatb.config_loading import read_yaml, resolve_extends
+from visatb.config.loading import read_yaml, resolve_extends
 
 RELEASED = {"ShareGPT4V": "ShareGPT4V", "Ref-caption": "RefCOCO-caption", "Ref-bbox": "RefCOCO-bbox"}
 SIZES = {"train": 64, "val": 6, "test": 5}

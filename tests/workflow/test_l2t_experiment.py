@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from running import TINY, dry_run, run_workflow
 
-from visatb.data.demo import CAPTION, REGION, SHORT_ANSWER
-from visatb.files import read_json, read_parquet
+from visatb.data.demo.exchanges import CAPTION, REGION, SHORT_ANSWER
+from visatb.runtime.files import read_json, read_parquet
 
 CORES = ("--cores", "2")
 L2T = ("--config", "objective=l2t")

@@ -15,7 +15,7 @@ import pytest
 from running import dry_run, run_workflow
 from safetensors import safe_open
 
-from visatb.locking import hold
+from visatb.runtime.locking import hold
 
 TASKS = ("caption", "vqa", "gqa", "region")
 EXACT = ("vqa", "gqa")

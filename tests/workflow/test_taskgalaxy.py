@@ -13,7 +13,7 @@ from galaxy_server import answer, reply, votes
 from judge_server import Answer, JudgeServer, judge_server, question_of, verdict
 from running import run_workflow, workplace
 
-from visatb.files import read_parquet
+from visatb.runtime.files import read_parquet
 
 DATA, EXPERIMENT = "galaxy-data.yaml", "galaxy.yaml"
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from running import REPOSITORY, workplace
 
-from visatb.data.demo import demo_sample
+from visatb.data.demo.exchanges import demo_sample
 
 PAGE = (REPOSITORY / "docs" / "your_data.md").read_text(encoding="utf-8")
 DEMO_TASKS = {"captions": "caption", "questions": "vqa", "boxes": "bbox"}

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from training_examples import save_tiny
 from zero_shot_examples import hub_parquet, png, pope, write_benchmarks
 
-from visatb.zero_shot.running import VERSION
+from visatb.evaluation.zero_shot.lmms_eval import VERSION
 
 LMMS_EVAL = os.environ.get("VISATB_LMMS_EVAL_PYTHON")
 SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from visatb.errors import VisatbError
-from visatb.files import atomic_path, parquet_batches, read_parquet, taken_rows
+from visatb.runtime.files import atomic_path, parquet_batches, read_parquet, taken_rows
 
 MIXTURE_SCHEMA = pa.schema(
     [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from visatb.files import read_parquet
+from visatb.runtime.files import read_parquet
 
 
 def sampled_questions(files: Sequence[str | Path], samples: int, seed: int) -> list[str]:

@@ -11,13 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from visatb.data.bad_records import BadRecordError, Report, kind_of
+from visatb.data.boxes import parse_box
 from visatb.data.images import Images
 from visatb.data.json_records import placed_records
 from visatb.errors import VisatbError
-from visatb.evaluation.metric_names import BOX_METRICS
-from visatb.evaluation.metrics import parse_box
-from visatb.files import atomic_path
-from visatb.progress import Progress
+from visatb.runtime.files import atomic_path
+from visatb.runtime.progress import Progress
 
 TURN = pa.struct([("from", pa.string()), ("value", pa.string())])
 RECORD_SCHEMA = pa.schema(
@@ -43,7 +42,7 @@ class WantedSplit:
         split: ``train``, ``val`` or ``test``.
         files: JSON lists or JSON-lines files of LLaVA-format records.
         image_folder: what image paths are relative to.
-        metrics: the task's metrics; with IoU or mean_IoU every answer must be a box.
+        boxes: whether every answer must be a box.
         task_field: what the records' ``task`` says, where one file holds several tasks. The others' are passed over.
         other_fields: what it may say of other tasks; anything else is an unknown task.
         number_ids: give an id that was there before the ending ``-2``, ``-3``, ... instead of refusing its record.
@@ -53,7 +52,7 @@ class WantedSplit:
     split: str
     files: Sequence[str | Path]
     image_folder: str | Path
-    metrics: Sequence[str] = ()
+    boxes: bool = False
     task_field: str | None = None
     other_fields: Collection[str] = ()
     number_ids: bool = False
@@ -65,7 +64,7 @@ def read_split(
     files: Sequence[str | Path],
     image_folder: str | Path,
     tolerated: float = 0.0,
-    metrics: Sequence[str] = (),
+    boxes: bool = False,
     **more: Any,
 ) -> tuple[pa.Table, Report]:
     """Read and check one split of a task (`WantedSplit`).
@@ -76,7 +75,7 @@ def read_split(
     Raises:
         VisatbError: a file is missing or no JSON, no record is there, or a larger share than ``tolerated`` is bad.
     """
-    wanted = WantedSplit(task, split, files, image_folder, metrics, **more)
+    wanted = WantedSplit(task, split, files, image_folder, boxes, **more)
     report = Report(task, split)
     batches = list(_good_batches(wanted, report, processes=1))
     report.refuse_if_bad(files, tolerated)
@@ -100,7 +99,7 @@ def write_split(output: str | Path, wanted: WantedSplit, tolerated: float = 0.0,
 def _good_batches(wanted: WantedSplit, report: Report, processes: int) -> Iterator[pa.RecordBatch]:
     ids: set[str] = set()
     with Images(wanted.image_folder, processes) as images:
-        checks = _Checks(wanted, images, with_boxes=not set(BOX_METRICS).isdisjoint(wanted.metrics))
+        checks = _Checks(wanted, images, with_boxes=wanted.boxes)
         records = _placed_records(wanted)
         while chunk := list(islice(records, CHUNK)):
             images.look_at(r.get("image") for _, r in chunk if isinstance(r, dict) and not checks.is_of_another(r))

@@ -11,10 +11,10 @@ import torch
 from transformers import BatchFeature, GenerationConfig, PreTrainedModel, ProcessorMixin, StoppingCriteria
 from transformers.generation import StoppingCriteriaList
 
-from visatb.chat import chat_messages, height_and_width, open_image
-from visatb.digests import model_digest
+from visatb.data.chat import chat_messages, height_and_width, open_image
 from visatb.evaluation.predictions import Answer, Asked, Questions, answer_all
-from visatb.training.models import load_model, load_processor
+from visatb.models.families import load_model, load_processor
+from visatb.runtime.digests import model_digest
 
 CHARACTERS = 4
 """Of a token of text, about."""

@@ -9,12 +9,12 @@ from typing import Any, Protocol, TypedDict
 
 import pyarrow as pa
 
-from visatb.digests import file_digest, fingerprint
+from visatb.data.order import answering_order
 from visatb.errors import VisatbError
-from visatb.evaluation.order import answering_order
-from visatb.files import read_parquet, write_parquet
-from visatb.locking import alone_in
-from visatb.progress import Progress, say
+from visatb.runtime.digests import file_digest, fingerprint
+from visatb.runtime.files import read_parquet, write_parquet
+from visatb.runtime.locking import alone_in
+from visatb.runtime.progress import Progress, say
 
 PREDICTION_SCHEMA = pa.schema(
     [
@@ -37,7 +37,7 @@ class Questions:
         task: its name.
         records: its records file.
         max_new_tokens: the longest answer to generate, in tokens.
-        order_seed: of the random order in which samples are answered (`visatb.evaluation.order`); None: as they come.
+        order_seed: of the random order in which samples are answered (`visatb.data.order`); None: as they come.
         first: so many samples of this order are answered; None: all.
     """
 

@@ -6,13 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from visatb.chat import chat_messages
-from visatb.digests import folder_digest, model_digest
-from visatb.endpoint import Endpoint
-from visatb.endpoints import Question, Replies, Reply, ask_all, served_models
+from visatb.config.endpoints import Endpoint
+from visatb.data.chat import chat_messages
+from visatb.endpoints.client import Question, Replies, Reply, ask_all, served_models
+from visatb.endpoints.images import as_seen_url
 from visatb.errors import VisatbError
 from visatb.evaluation.predictions import Answer, Asked
-from visatb.request_pictures import as_seen_url
+from visatb.runtime.digests import folder_digest, model_digest
 
 ROUNDS = 16
 """Requests of one window over those at a time: the end of a window, where they run out, weighs little."""

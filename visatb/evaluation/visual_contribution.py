@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from PIL import Image
 from transformers import PreTrainedModel, ProcessorMixin
 
-from visatb.chat import open_image
+from visatb.data.chat import open_image
 from visatb.evaluation.generate import Generation
-from visatb.files import atomic_path, read_parquet, write_parquet
-from visatb.progress import Progress
-from visatb.training.collator import IGNORED, Collator, Sample
-from visatb.training.models import load_model, load_processor
+from visatb.models.families import load_model, load_processor
+from visatb.runtime.files import atomic_path, read_parquet, write_parquet
+from visatb.runtime.progress import Progress
+from visatb.training.batches.collator import IGNORED, Collator, Sample
 
 SCHEMA = pa.schema(
     [

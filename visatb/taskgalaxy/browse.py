@@ -7,8 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from visatb.files import read_parquet, write_text
-from visatb.request_pictures import jpeg
+from visatb.endpoints.images import jpeg
+from visatb.runtime.files import read_parquet, write_text
 from visatb.taskgalaxy.tables import KEPT, Row
 
 THUMBNAIL = 192

@@ -10,11 +10,11 @@ from PIL import Image
 from transformers import AutoTokenizer, CLIPModel
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from visatb.devices import computes_on_cpu
 from visatb.errors import VisatbError
+from visatb.models.hub import from_hub_or_folder, not_found
+from visatb.runtime.devices import computes_on_cpu
+from visatb.runtime.gpus import claim_gpus
 from visatb.taskgalaxy.embedding import Vectors
-from visatb.training.gpus import claim_gpus
-from visatb.training.hub import from_hub_or_folder, not_found
 
 
 class Clip:

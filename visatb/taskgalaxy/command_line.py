@@ -4,9 +4,9 @@ import argparse
 import json
 from typing import Any
 
-from visatb.config_taskgalaxy import ModelEndpoint
-from visatb.endpoint import Endpoint
-from visatb.files import read_parquet
+from visatb.config.endpoints import Endpoint
+from visatb.config.taskgalaxy import ModelEndpoint
+from visatb.runtime.files import read_parquet
 from visatb.taskgalaxy.asking import Asking
 from visatb.taskgalaxy.connections import endpoint_from
 from visatb.taskgalaxy.prompt_files import read_prompt

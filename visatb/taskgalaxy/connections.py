@@ -6,8 +6,8 @@ So a workflow can let another address, price or budget make nothing again.
 import json
 import os
 
-from visatb.config_taskgalaxy import OPENAI, ModelEndpoint, TaskGalaxyConfig
-from visatb.endpoint import Endpoint
+from visatb.config.endpoints import OPENAI, Endpoint
+from visatb.config.taskgalaxy import ModelEndpoint, TaskGalaxyConfig
 from visatb.errors import VisatbError, bullet_list
 
 REQUESTED = ("model", "parameters")

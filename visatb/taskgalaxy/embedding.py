@@ -10,11 +10,11 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from visatb.checksums import checksums
 from visatb.errors import VisatbError
-from visatb.files import atomic_path
-from visatb.locking import alone_in
-from visatb.progress import Progress, say
+from visatb.runtime.digests import checksums
+from visatb.runtime.files import atomic_path
+from visatb.runtime.locking import alone_in
+from visatb.runtime.progress import Progress, say
 
 Vectors = NDArray[np.float32]
 SHARD = "*.npz"

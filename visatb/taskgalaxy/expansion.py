@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from visatb.endpoint import Endpoint
-from visatb.endpoints import Question
-from visatb.prompts import Prompt
+from visatb.config.endpoints import Endpoint
+from visatb.endpoints.client import Question
+from visatb.endpoints.prompts import Prompt
 from visatb.taskgalaxy.asking import Asking, Use, ask
 from visatb.taskgalaxy.replies import read_types
 from visatb.taskgalaxy.tables import Row, kept, rejected

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from visatb.errors import VisatbError, bullet_list
-from visatb.files import atomic_path, write_table
+from visatb.runtime.files import atomic_path, write_table
 from visatb.taskgalaxy.clusters import clusters
 from visatb.taskgalaxy.embedding import Vectors
 from visatb.taskgalaxy.tables import EXPORT_SCHEMA, KEPT, Row, kept, rejected, write_stage

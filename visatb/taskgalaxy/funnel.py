@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from visatb.errors import VisatbError
-from visatb.files import read_parquet
+from visatb.runtime.files import read_parquet
 from visatb.taskgalaxy.tables import KEPT, read_use
 
 STAGES = (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from visatb.config_taskgalaxy import MatchingConfig
+from visatb.config.taskgalaxy import MatchingConfig
 from visatb.taskgalaxy.embedding import Vectors
 from visatb.taskgalaxy.matching import nearest, within_floor_and_cap
 from visatb.taskgalaxy.tables import KEPT, MATCH_SCHEMA, REJECTED, Row

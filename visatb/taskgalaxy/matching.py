@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from visatb.progress import Progress
+from visatb.runtime.progress import Progress
 
 Floats = NDArray[np.float32]
 SPARE = 4

@@ -12,7 +12,7 @@ from PIL import Image
 
 from visatb.data.images import CHUNK, MANY, mistake_in
 from visatb.errors import VisatbError
-from visatb.progress import Progress
+from visatb.runtime.progress import Progress
 from visatb.taskgalaxy.tables import Row, kept, rejected
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")

@@ -6,10 +6,10 @@ from math import ceil
 
 import pandas as pd
 
-from visatb.config_taskgalaxy import TaskGalaxyConfig
-from visatb.endpoint import longest_reply
-from visatb.prompts import Prompt
-from visatb.reporting.tables import text_table
+from visatb.config.endpoints import longest_reply
+from visatb.config.taskgalaxy import TaskGalaxyConfig
+from visatb.endpoints.prompts import Prompt
+from visatb.runtime.tables import text_table
 from visatb.taskgalaxy.pictures import picture_names
 from visatb.taskgalaxy.prompt_files import read_prompts
 from visatb.taskgalaxy.types import read_seeds

@@ -1,7 +1,7 @@
 """The prompts of the stages, and the places that each has."""
 
-from visatb.config_taskgalaxy import TaskGalaxyConfig
-from visatb.prompts import Prompt, read_prompt_file
+from visatb.config.taskgalaxy import TaskGalaxyConfig
+from visatb.endpoints.prompts import Prompt, read_prompt_file
 
 PLACES = {
     "expand": ("parent", "known", "number"),

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from visatb import __version__
-from visatb.config_taskgalaxy import TaskGalaxyConfig
-from visatb.reporting.tables import text_table
+from visatb.config.taskgalaxy import TaskGalaxyConfig
+from visatb.runtime.tables import text_table
 
 _NUMBERS = ("given", "kept", "rejected", "requests", "prompt_tokens", "completion_tokens")
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visatb.endpoint import Endpoint
-from visatb.endpoints import Question
-from visatb.prompts import Prompt
+from visatb.config.endpoints import Endpoint
+from visatb.endpoints.client import Question
+from visatb.endpoints.prompts import Prompt
 from visatb.taskgalaxy.asking import Asking, Outcome, Use, ask
 from visatb.taskgalaxy.replies import read_exchange, read_numbers, read_votes
 from visatb.taskgalaxy.tables import Row, kept, rejected, sample_id

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from visatb.errors import VisatbError
-from visatb.files import read_parquet, write_parquet
+from visatb.runtime.files import read_parquet, write_parquet
 
 KEPT, REJECTED = "kept", "rejected"
 _VERDICT = [("status", pa.string()), ("reason", pa.string()), ("detail", pa.string())]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visatb.config_loading import read_yaml
+from visatb.config.loading import read_yaml
 from visatb.errors import VisatbError, bullet_list
 
 LONGEST = 120

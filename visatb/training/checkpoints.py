@@ -14,10 +14,9 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from visatb.checksums import checksums
-from visatb.digests import file_digest, fingerprint
 from visatb.errors import VisatbError, bullet_list
-from visatb.files import atomic_path, free_space, link_or_copy, read_json, write_json
+from visatb.runtime.digests import checksums, file_digest, fingerprint
+from visatb.runtime.files import atomic_path, free_space, link_or_copy, read_json, write_json
 
 WHOLE = "whole"
 LAST = "last"

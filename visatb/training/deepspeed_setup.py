@@ -3,9 +3,9 @@
 import sys
 import warnings
 
-from visatb.deepspeed_config import deepspeed_mistakes
-from visatb.devices import computes_on_cpu
 from visatb.errors import VisatbError, bullet_list
+from visatb.runtime.devices import computes_on_cpu
+from visatb.training.deepspeed_config import deepspeed_mistakes
 
 
 def prepare_deepspeed(config: str, gpus: int) -> None:

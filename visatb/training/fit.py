@@ -13,25 +13,12 @@ from torch.utils.data import Dataset
 from transformers import PrinterCallback
 from transformers.utils.logging import disable_progress_bar
 
+from visatb.config.training import Machine, Recipe
 from visatb.data.mixtures import read_mixture
-from visatb.digests import file_digest, folder_digest
-from visatb.progress import say
-from visatb.training.attention import attend_by_sample
-from visatb.training.checkpoints import (
-    WHOLE,
-    Checkpoints,
-    deepspeed_layout,
-    defect,
-    told_if_unwritable,
-)
-from visatb.training.collator import Collator, Sample
-from visatb.training.deepspeed_setup import prepare_deepspeed
-from visatb.training.gpus import take_gpus
-from visatb.training.history import History
-from visatb.training.instructions import Instructions
-from visatb.training.models import freeze, load_model, load_processor, rope_index, skip_unused_layers
-from visatb.training.packing import PackingCollator
-from visatb.training.processes import (
+from visatb.models.families import freeze, load_model, load_processor, rope_index, skip_unused_layers
+from visatb.runtime.digests import file_digest, folder_digest
+from visatb.runtime.gpus import take_gpus
+from visatb.runtime.processes import (
     TRY_AGAIN,
     LeaveOnSignal,
     alone_together,
@@ -40,11 +27,19 @@ from visatb.training.processes import (
     is_first_process,
     world_size,
 )
-from visatb.training.recipe import Machine, Recipe, training_arguments
+from visatb.runtime.progress import say
+from visatb.training.arguments import training_arguments
+from visatb.training.batches.attention import attend_by_sample
+from visatb.training.batches.collator import Collator, Sample
+from visatb.training.batches.packing import PackingCollator
+from visatb.training.checkpoints import WHOLE, Checkpoints, deepspeed_layout, defect, told_if_unwritable
+from visatb.training.deepspeed_setup import prepare_deepspeed
+from visatb.training.history import History
+from visatb.training.l2t.instructions import Instructions
+from visatb.training.loss.methods import Method
+from visatb.training.loss.weighting import Weighting, weights_of
 from visatb.training.tracking import TensorBoard, Tracker, WandbProject, WeightsAndBiases
 from visatb.training.trainer import VitwTrainer
-from visatb.training.weighting import Weighting, weights_of
-from visatb.training.weighting_methods import Method
 
 
 class MixtureDataset(Dataset[Sample]):

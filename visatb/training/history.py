@@ -8,9 +8,9 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from visatb.files import told_if_full
-from visatb.progress import Progress, short_count
-from visatb.throughput import history
+from visatb.runtime.files import told_if_full
+from visatb.runtime.progress import Progress, short_count
+from visatb.training.history_file import history
 from visatb.training.tracking import Tracker
 
 

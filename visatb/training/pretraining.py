@@ -17,16 +17,46 @@ from torch import nn
 from torch.nn.functional import cross_entropy, pad
 from transformers import PreTrainedModel, ProcessorMixin, get_cosine_schedule_with_warmup
 
-from visatb.data.demo import alt_text
-from visatb.data.scenes import GRID, draw, random_chart, random_number, random_scene
+from visatb.data.demo.exchanges import alt_text
+from visatb.data.demo.scenes import (
+    CELL,
+    COLORS,
+    GRID,
+    SHAPES,
+    SIZES,
+    STEP,
+    Picture,
+    Thing,
+    draw,
+    random_chart,
+    random_number,
+    random_scene,
+)
 from visatb.errors import VisatbError
-from visatb.files import atomic_path
-from visatb.progress import Progress, say
-from visatb.training.collator import IGNORED, Collator, Sample
-from visatb.training.head import head_sees_only
-from visatb.training.models import freeze, load_model, load_processor
-from visatb.training.tiny import MAX_LENGTH, build_tiny
-from visatb.training.vision_targets import QUESTIONS, UNKNOWN, cell_targets
+from visatb.models.families import freeze, load_model, load_processor
+from visatb.models.tiny import MAX_LENGTH, build_tiny
+from visatb.runtime.files import atomic_path
+from visatb.runtime.progress import Progress, say
+from visatb.training.batches.collator import IGNORED, Collator, Sample
+from visatb.training.loss.head import head_sees_only
+
+KINDS = ("nothing", *SHAPES, "bar", *"0123456789")
+
+SIDES = ("left", "top", "right", "bottom")
+
+UNKNOWN = -100
+
+# Number of classes of each question about a cell.
+QUESTIONS = {
+    "kind": len(KINDS),
+    "color": len(COLORS),
+    "size": len(SIZES),
+    **dict.fromkeys(SIDES, CELL // STEP + 1),
+    "row": GRID,
+    "column": GRID,
+    "framed": 2,
+}
+
 
 BETAS = (0.9, 0.98)
 WARMUP = 0.05
@@ -209,3 +239,26 @@ def _save(model: PreTrainedModel, processor: ProcessorMixin, output: str | Path)
     with atomic_path(output) as temporary:
         model.save_pretrained(temporary)
         processor.save_pretrained(temporary)
+
+
+def cell_targets(picture: Picture) -> torch.Tensor:
+    """Return the class of every question for every cell, int64 [16, questions]; `UNKNOWN` where none."""
+    targets = torch.full((GRID * GRID, len(QUESTIONS)), UNKNOWN)
+    for cell in range(GRID * GRID):
+        row, column = divmod(cell, GRID)
+        framed = picture.framed is not None and (picture.framed.row, picture.framed.column) == (row, column)
+        targets[cell, 0] = 0
+        targets[cell, -3:] = torch.tensor([row, column, int(framed)])
+    for thing in picture.things:
+        for row in range(thing.box[1] // CELL, (thing.box[3] - 1) // CELL + 1):
+            answers = _answers(thing, row)
+            targets[row * GRID + thing.column, : len(answers)] = torch.tensor(answers)
+    return targets
+
+
+def _answers(thing: Thing, row: int) -> list[int]:
+    """Kind, colour, size and the sides, in steps from the cell's corner, of the thing's part in this row."""
+    size = list(SIZES).index(thing.size) if thing.kind in SHAPES else UNKNOWN
+    corner = (CELL * thing.column, CELL * row) * 2
+    sides = [min(max(value - start, 0), CELL) // STEP for value, start in zip(thing.box, corner, strict=True)]
+    return [KINDS.index(thing.kind), list(COLORS).index(thing.color), size, *sides]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from visatb.progress import say
+from visatb.runtime.progress import say
 
 NUMBERS = ("loss", "learning_rate", "grad_norm", "epoch", "input_tokens_per_second", "samples_per_second")
 OF_TASKS = ("task_loss", "weights")

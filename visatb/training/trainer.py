@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from visatb.files import read_json, write_json
-from visatb.training.mixin import WeightedLossMixin
-from visatb.training.weighting import StepLoss, Weighting
+from visatb.runtime.files import read_json, write_json
+from visatb.training.loss.mixin import WeightedLossMixin
+from visatb.training.loss.weighting import StepLoss, Weighting
 
 WEIGHTING_STATE = "weighting.json"
 

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from visatb.equations import WEIGHT_RANGE
+from visatb.balancing.equations import WEIGHT_RANGE
 from visatb.reporting.figures.style import ACCENT, GREY, LIGHT, OKABE_ITO
 
 SERIES = ("what if", "current choice")

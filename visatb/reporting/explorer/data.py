@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from visatb import equations
-from visatb.balance import Balance, Groups
-from visatb.bootstrap import INTERVAL
-from visatb.equations import Floats, Measures
+from visatb.balancing import equations
+from visatb.balancing.balance import Balance
+from visatb.balancing.equations import Measures
+from visatb.runtime.arrays import Floats
+from visatb.scores.columns import Groups
+from visatb.scores.uncertainty import INTERVAL
 
 REPLICATE_BYTES = 2_900_000
 """Room for replicates in the page, before base64 makes a third more of them; the whole stays below 5 MB."""
@@ -27,7 +29,7 @@ def explorer_data(
 
     Args:
         point: the weights in use and what they follow from.
-        replicates: of the same groups (`visatb.bootstrap.replicate`). As many as fit into
+        replicates: of the same groups (`visatb.balancing.bootstrap.replicate`). As many as fit into
             `REPLICATE_BYTES` are taken, from the first on.
         experiment: its name.
         groups: group -> its tasks.

@@ -20,7 +20,7 @@ from visatb.reporting.figures.style import (
     new_figure,
     styled,
 )
-from visatb.reporting.tables import BASELINE, OVERALL_LABELS, method_label
+from visatb.reporting.tables.tables import BASELINE, OVERALL_LABELS, method_label
 
 FOCUS = method_label("visatb")
 COLOURS = tuple(colour for colour in OKABE_ITO if colour != ACCENT)

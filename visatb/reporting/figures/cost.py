@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from visatb.reporting.figures.style import GREY, OKABE_ITO, figure_width, name_rows, new_figure, styled
-from visatb.reporting.tables import method_label
+from visatb.reporting.tables.tables import method_label
 
 PARTS = (("training_hours", "training"), ("prediction_hours", "answers"))
 UNITS = (("days", 24.0), ("hours", 1.0), ("minutes", 1 / 60), ("seconds", 1 / 3600))

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from visatb.errors import VisatbError
+from visatb.experiment.runs import BEFORE
 from visatb.reporting.figures.style import ACCENT, COLUMN, LIGHT, OKABE_ITO, PAGE, label_width, new_figure, styled
-from visatb.runs import BEFORE
 
 Z95 = 1.96
 JOINT, ALONE = "with the mini subsets of the other tasks", "the task alone"

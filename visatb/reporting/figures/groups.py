@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import dendrogram, set_link_color_palette
 
-from visatb.grouping import Grouping
+from visatb.balancing.grouping import Grouping
 from visatb.reporting.figures.style import ACCENT, GREY, OKABE_ITO, figure_width, new_figure, styled
 
 

@@ -10,13 +10,7 @@ from matplotlib.projections.polar import PolarAxes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from visatb.reporting.figures.benchmark import (
-    COLOURS,
-    FOCUS,
-    nothing_to_compare,
-    reference_of,
-    relative_improvements,
-)
+from visatb.reporting.figures.benchmark import COLOURS, FOCUS, nothing_to_compare, reference_of, relative_improvements
 from visatb.reporting.figures.style import (
     ACCENT,
     CHARACTER,

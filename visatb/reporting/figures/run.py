@@ -17,7 +17,7 @@ from visatb.reporting.figures.style import (
     styled,
 )
 from visatb.reporting.figures.training import smooth
-from visatb.reporting.tables import method_label
+from visatb.reporting.tables.tables import method_label
 
 COLOURS = tuple(colour for colour in OKABE_ITO if colour != "#000000")
 WHOLE = "all tasks"

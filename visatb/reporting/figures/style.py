@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from visatb.errors import VisatbError
-from visatb.files import atomic_path
+from visatb.runtime.files import atomic_path
 
 COLUMN, PAGE = 3.3, 6.9
 """Widths in inches of a column and of a page with two columns."""

@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from visatb.balancing.run_names import FINAL, PREPARATION, SINGLE, stage
 from visatb.errors import VisatbError
 from visatb.reporting.figures.style import GREY, LINES, OKABE_ITO, PAGE, label_width, loss_axis, new_figure, styled
-from visatb.reporting.runs import FINAL, PREPARATION, SINGLE, stage
-from visatb.reporting.tables import method_label
+from visatb.reporting.tables.tables import method_label
 
 TITLES = {PREPARATION: "preparation runs", FINAL: "final runs", SINGLE: "single-task runs"}
 POINTS = 50

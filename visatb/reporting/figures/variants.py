@@ -9,7 +9,7 @@ from matplotlib.ticker import NullLocator
 
 from visatb.reporting.figures.contributions import LUMINANCE
 from visatb.reporting.figures.style import COLUMN, label_width, new_figure, styled
-from visatb.reporting.tables import method_label
+from visatb.reporting.tables.tables import method_label
 
 SMALLEST_RANGE = 2.0
 """Colours saturate at the largest weight or its inverse, at least at 2 and 1/2."""

@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from visatb.balancing.run_names import SINGLE, stage
 from visatb.errors import VisatbError
 from visatb.reporting.figures.style import GREY, LINES, OKABE_ITO, PAGE, new_figure, styled
-from visatb.reporting.runs import SINGLE, stage
-from visatb.reporting.tables import BASELINE, method_label
+from visatb.reporting.tables.tables import BASELINE, method_label
 
 BINS = 40
 SHOWN = (0.5, 99.5)

@@ -1,0 +1,213 @@
+"""From files of per-sample validation scores to the tables of contributions, difficulties and weights."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from visatb.balancing.balance import Balance, balance
+from visatb.balancing.bootstrap import Intervals, Replicates, intervals, replicate, replicates_table
+from visatb.balancing.gaps import gap_standard_errors
+from visatb.balancing.matrix import needed_scores
+from visatb.balancing.run_names import repetitions
+from visatb.balancing.shrinkage import shrunk
+from visatb.balancing.unknown_spread import Scores, affected, hide_unknown, unknown_notes
+from visatb.balancing.weights_comparison import weights_comparison
+from visatb.config.balancing import BalanceSettings
+from visatb.errors import VisatbError
+from visatb.runtime.files import read_parquet
+from visatb.scores.columns import Column, Groups, column_names
+from visatb.scores.origins import COMPLETED, MEASURED, reuse_notes
+from visatb.scores.paired import PairedSamples, scored_samples
+from visatb.scores.table import about_scores
+
+GROUP_NUMBERS = ("C_out", "C_in", "D", "lambda_out", "lambda_in", "lambda_D")
+
+
+@dataclass(frozen=True)
+class WeightTables:
+    """The tables that people read, as they are written to files.
+
+    ``balancing`` are the settings that were used, as JSON values: the temperature as a number, and notes in words.
+    """
+
+    contributions: pd.DataFrame
+    contributions_intervals: pd.DataFrame
+    difficulty: pd.DataFrame
+    weights: pd.DataFrame
+    weights_comparison: pd.DataFrame
+    replicates: pa.Table
+    balancing: dict[str, Any]
+
+
+def validation_samples(
+    folder: str | Path, columns: Sequence[Column], needs: Mapping[str, Collection[str]]
+) -> list[PairedSamples]:
+    """Read ``<folder>/<run>/val/<task>.parquet`` of every run and the columns it is needed in, aligned by sample."""
+    return [
+        scored_samples(name, folder, "val", column, [run for run, needed in needs.items() if name in needed])
+        for name, column in zip(column_names(columns), columns, strict=True)
+    ]
+
+
+def score_origins(
+    folder: str | Path, columns: Sequence[Column], needs: Mapping[str, Collection[str]]
+) -> dict[tuple[str, str], str]:
+    """Return (run, task) -> where its validation scores come from, of those that were not measured here."""
+    tasks = dict(zip(column_names(columns), [column.task for column in columns], strict=True))
+    cells = dict.fromkeys((run, tasks[name]) for run, needed in needs.items() for name in needed)
+    found = {
+        (run, task): about_scores(read_parquet(Path(folder) / run / "val" / f"{task}.parquet", ["id"]))["origin"]
+        for run, task in cells
+    }
+    return {cell: origin for cell, origin in found.items() if origin != MEASURED}
+
+
+def validation_matrix(
+    samples: Sequence[PairedSamples], runs: Sequence[str], seeds: int = 1, mini_seeds: int | None = None
+) -> pd.DataFrame:
+    """Return V: scores as the metrics give them, runs x columns; a cell that no run was asked for is empty.
+
+    The score of a run that is repeated with other seeds is the mean over its trainings (`repetitions`).
+    """
+    columns = {one.column: pd.Series(one.scores(), index=list(one.runs)) for one in samples}
+    scores = pd.DataFrame(columns)
+    means = {run: scores.reindex(list(repetitions(run, seeds, mini_seeds))).mean(skipna=False) for run in runs}
+    return pd.DataFrame(means).T.reindex(columns=list(columns))
+
+
+def measured_balance(
+    samples: Sequence[PairedSamples],
+    columns: Sequence[Column],
+    groups: Groups,
+    settings: BalanceSettings,
+    replicates: int,
+    seed: int,
+) -> tuple[Balance, Replicates]:
+    """Return C, D and the weights, and the same in each replicate of the bootstrap; NaN where no spread is known.
+
+    The arguments are those of `measure_weights`. Raises `VisatbError` where contributions are to be shrunk and a spread
+    is not known.
+    """
+    unknown = _unknown_spreads(samples)
+    if unknown and settings.estimator == "shrunk":
+        raise VisatbError(
+            f"estimator: shrunk needs the spread of every score, and that of {', '.join(unknown)} is not known "
+            "(imported values without samples); import the samples, or take the estimator paper"
+        )
+    runs = list(needed_scores(columns, groups, settings))
+    matrix = validation_matrix(samples, runs, settings.seeds, settings.mini_seeds)
+    errors = gap_standard_errors(samples, columns, groups, settings)
+    point = balance(matrix, columns, groups, settings, errors)
+    drawn = replicate(point, samples, replicates, seed)
+    if settings.estimator == "shrunk":
+        return shrunk(point, drawn, seed)
+    return point, hide_unknown(point, drawn, unknown)
+
+
+def _unknown_spreads(samples: Sequence[PairedSamples]) -> dict[str, tuple[str, ...]]:
+    """Return column -> the runs whose scores have no known spread."""
+    return {one.column: one.unknown_spread for one in samples if one.unknown_spread}
+
+
+def measure_weights(
+    samples: Sequence[PairedSamples],
+    columns: Sequence[Column],
+    groups: Groups,
+    settings: BalanceSettings,
+    fixed: Mapping[str, float],
+    replicates: int,
+    seed: int,
+    origins: Mapping[tuple[str, str], str] | None = None,
+    remarks: Sequence[str] = (),
+) -> WeightTables:
+    """Compute Eq. 3-8 with 95 % intervals and lay the result out as tables.
+
+    Args:
+        samples: of every validation column (`validation_samples`).
+        columns: what the validation columns are.
+        groups: group -> its tasks.
+        settings: of the balancing.
+        fixed: task -> given weight, of the tasks that take no part.
+        replicates: draws of the bootstrap behind the intervals.
+        seed: of these draws.
+        origins: (run, task) -> where its scores come from, of those that were not measured here (`score_origins`).
+        remarks: what readers must know of how these weights came about.
+    """
+    point, drawn = measured_balance(samples, columns, groups, settings, replicates, seed)
+    bounds = intervals(point, drawn)
+    origins = origins or {}
+    reused = reuse_notes(origins)
+    approximate = {
+        name: [run for (run, task), origin in origins.items() if task == column.task and origin == COMPLETED]
+        for name, column in zip(column_names(columns), columns, strict=True)
+    }
+    return WeightTables(
+        contributions=point.C.rename_axis("from").reset_index(),
+        contributions_intervals=_marked_pairs(point, bounds, approximate),
+        difficulty=_difficulty(point, bounds, approximate),
+        weights=_weights(point, bounds, groups, fixed, reused),
+        weights_comparison=weights_comparison(point, drawn),
+        replicates=replicates_table(point, drawn),
+        balancing={
+            **asdict(settings),
+            "temperature": point.temperature,
+            "temperature_chosen": "by the rule" if settings.temperature == "auto" else "by the config",
+            "notes": [*point.notes, *unknown_notes(point, _unknown_spreads(samples))],
+            "remarks": list(remarks),
+            **_widest(bounds),
+            "unlearned": [str(one) for one in point.unlearned],
+            "not_measured": _not_measured(point),
+        },
+    )
+
+
+def _widest(bounds: Intervals) -> dict[str, float]:
+    """Return how far the widest known interval of a weight reaches to either side."""
+    widest = (bounds.groups["weight_high"] - bounds.groups["weight_low"]).max() / 2
+    return {} if pd.isna(widest) else {"largest_half_width": float(widest)}
+
+
+def _not_measured(point: Balance) -> list[str]:
+    """Return the groups of whose columns none could be used: C_in and D of others stand in for theirs."""
+    measured = {int(group) for group in point.layout.group_of[point.screening.kept]}
+    return [name for number, name in enumerate(point.names.groups) if number not in measured]
+
+
+def _marked_pairs(point: Balance, bounds: Intervals, approximate: Scores) -> pd.DataFrame:
+    """Return the contributions with intervals; where some are approximate, a column says which."""
+    if not any(approximate.values()):
+        return bounds.contributions
+    marks = pd.DataFrame(affected(point, approximate)[0], index=point.C.index, columns=point.C.columns)
+    pairs = zip(bounds.contributions["from"], bounds.contributions["to"], strict=True)
+    return bounds.contributions.assign(approximate=["yes" if marks.at[pair] else "no" for pair in pairs])
+
+
+def _difficulty(point: Balance, bounds: Intervals, approximate: Scores) -> pd.DataFrame:
+    low, high = bounds.groups["D_low"], bounds.groups["D_high"]
+    table = pd.DataFrame({"group": point.D.index, "D": point.D.to_numpy(), "low": low.array, "high": high.array})
+    if not any(approximate.values()):
+        return table
+    return table.assign(approximate=["yes" if mark else "no" for mark in affected(point, approximate)[1]])
+
+
+def _weights(
+    point: Balance, bounds: Intervals, groups: Groups, fixed: Mapping[str, float], reused: Mapping[str, str]
+) -> pd.DataFrame:
+    unlearned = {group: [str(one) for one in point.unlearned if one.group == group] for group in groups}
+    notes = {
+        group: "; ".join([*unlearned[group], *(f"{task}: {reused[task]}" for task in tasks if task in reused)])
+        for group, tasks in groups.items()
+    }
+    rows = []
+    for group, tasks in groups.items():
+        numbers = {name: getattr(point, name)[group] for name in GROUP_NUMBERS}
+        interval = {f"weight_{end}": bounds.groups.loc[group, f"weight_{end}"] for end in ("low", "high")}
+        shared = {**numbers, "weight": point.weights[group], **interval, "note": notes[group]}
+        rows += [{"task": task, "group": group, **shared} for task in tasks]
+    rows += [{"task": task, "group": "", "weight": weight, "note": "fixed"} for task, weight in fixed.items()]
+    names = ["task", "group", *GROUP_NUMBERS, "weight", "weight_low", "weight_high", "note"]
+    return pd.DataFrame(rows, columns=names)

@@ -1,0 +1,1 @@
+"""The demo corpus: scenes, what is asked about them, and their files."""

@@ -1,0 +1,1 @@
+"""Published data sets, and how splits are made from them."""

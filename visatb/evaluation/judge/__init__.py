@@ -1,0 +1,1 @@
+"""A model that grades answers: its prompt, its requests, its replies."""

@@ -1,0 +1,1 @@
+"""Benchmarks that nothing was trained for, answered and scored through lmms-eval."""

@@ -1,0 +1,298 @@
+"""Mistakes in a config that only show when its keys are looked at together, or when a file that it names is read."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from os.path import normpath
+from pathlib import Path
+from typing import Any
+
+from visatb.config.endpoints import secret_mistakes, served_mistakes
+from visatb.config.loading import no_such_file, refuse, resolve_extends, validate_leniently
+from visatb.config.messages import Mistake, place
+from visatb.config.model import ModelConfig
+from visatb.config.resources import JobResources
+from visatb.config.schema import RESERVED_NAMES, Config, FixedTaskConfig, TaskConfig
+from visatb.config.tasks import SPLITS, SourceConfig
+from visatb.data.demo.exchanges import DEMO_TASKS
+from visatb.errors import VisatbError, did_you_mean
+from visatb.evaluation.judge.prompt import read_prompt
+from visatb.experiment.checks.l2t import l2t_mistakes
+from visatb.experiment.checks.methods import method_mistakes
+from visatb.experiment.checks.models import checked_model
+from visatb.experiment.checks.reuse import proxy_mistakes, reuse_mistakes, with_groups_from_file
+from visatb.experiment.checks.taskgalaxy import taskgalaxy_mistakes
+from visatb.experiment.checks.zero_shot import zero_shot_mistakes
+from visatb.scores.metrics import JUDGED_METRICS, METRIC_NAMES
+from visatb.training.deepspeed_config import deepspeed_mistakes
+
+REQUEST_KEYS = ("model", "messages", "n", "stream")
+LOOKED_AT_TOGETHER = (
+    {"tasks", "fixed_tasks", "groups", "given_weights"},
+    {"given_weights", "variants", "methods"},
+    {"balancing", "variants", "groups"},
+    {"training", "resources"},
+    {"tasks", "evaluation"},
+    {"zero_shot", "methods", "evaluation"},
+)
+FOLLOW_FROM = {"tasks", "groups", "methods", "variants", "given_weights", "balancing"}
+"""What the runs, and so all that `REUSE` says of them, follow from."""
+REUSE = {"imports", "adding"}
+
+
+def checked_configs(
+    values: Mapping[str, Any], origin: str = "config"
+) -> tuple[Config, ModelConfig, ModelConfig | None]:
+    """Return the config, the model that it names and the one that it measures with, if that is another.
+
+    Raises:
+        VisatbError: with every mistake in both, in words, at once.
+    """
+    resolved = with_groups_from_file(resolve_extends(values))
+    config, mistakes = validate_leniently(Config, resolved)
+    lines = [mistake.words for mistake in mistakes]
+    if config is not None:
+        lines += _not_due_to(mistakes, [*_cross_mistakes(config), *reuse_mistakes(config)])
+    model, in_model = checked_model("model", resolved.get("model"))
+    proxy, in_proxy = checked_model("measure_with", resolved.get("measure_with"))
+    if config is not None and model is not None and proxy is not None:
+        in_proxy += proxy_mistakes(config, model, proxy)
+    refuse(lines + in_model + in_proxy, origin)
+    assert config is not None
+    assert model is not None
+    return config, model, proxy
+
+
+def _cross_mistakes(config: Config) -> list[str]:
+    checks = (
+        _names,
+        _groups,
+        _sampling,
+        _metrics,
+        _judge,
+        _served,
+        method_mistakes,
+        zero_shot_mistakes,
+        l2t_mistakes,
+        _taskgalaxy,
+        _given_weights,
+        _batches,
+        _limits,
+        _split_files,
+        _data_or_source,
+        _deepspeed,
+        _corpus,
+    )
+    return list(chain.from_iterable(check(config) for check in checks))
+
+
+def _not_due_to(mistakes: Iterable[Mistake], lines: Iterable[str]) -> list[str]:
+    """Leave out the lines about places whose values were taken away because of ``mistakes``."""
+    hidden: set[str] = set()
+    for mistake in mistakes:
+        if mistake.is_unknown_key:
+            hidden.add(place(mistake.path[:-1]) or "-")
+            continue
+        top = str(mistake.path[0])
+        hidden |= {top}.union(*(keys for keys in LOOKED_AT_TOGETHER if top in keys))
+    hidden |= REUSE if hidden & FOLLOW_FROM else set()
+    return [line for line in lines if not any(_is_within(line.split(":")[0], section) for section in hidden)]
+
+
+def _is_within(here: str, section: str) -> bool:
+    return here == section or here.startswith(f"{section}.")
+
+
+def _names(config: Config) -> Iterator[str]:
+    names = [*config.tasks, *config.fixed_tasks]
+    for name, count in Counter(map(str.casefold, names)).items():
+        if count > 1:
+            yield f"tasks: '{name}' is there {count} times (in tasks and fixed_tasks, or differing only in case)"
+    for section in ("tasks", "fixed_tasks", "groups"):
+        for name in getattr(config, section):
+            if name in RESERVED_NAMES:
+                yield f"{section}.{name}: this name has a meaning of its own here; choose another"
+
+
+def _groups(config: Config) -> Iterator[str]:
+    members = list(chain.from_iterable(config.groups.values()))
+    for group, tasks in config.groups.items():
+        if not tasks:
+            yield f"groups.{group}: is empty; name its tasks or take it away"
+        for task in tasks:
+            yield from _unknown_task(config, f"groups.{group}", task)
+        if group in config.tasks and group not in tasks:
+            yield f"groups.{group}: is also the name of a task that is not in it; rename the group"
+    for task, count in Counter(members).items():
+        if count > 1:
+            yield f"groups: '{task}' is named {count} times; a task belongs to one group"
+    singles = [task for task in config.tasks if task not in members and task not in config.groups]
+    count_of = Counter(map(str.casefold, [*config.groups, *singles]))
+    for group in config.groups:
+        if count_of[group.casefold()] > 1:
+            yield f"groups.{group}: differs from another group or task only in case; rename one"
+    number = len(config.groups) + len(singles)
+    if number < 2:
+        yield f"tasks: {number or 'no'} task or group to balance; balancing needs at least two"
+
+
+def _unknown_task(config: Config, place: str, task: str) -> Iterator[str]:
+    if task in config.fixed_tasks and not place.startswith("given_weights"):
+        yield f"{place}: '{task}' is a fixed task and takes no part in balancing"
+    elif task not in config.tasks and task not in config.fixed_tasks:
+        yield f"{place}: there is no task '{task}'{did_you_mean(task, config.tasks) or _known(config.tasks)}"
+
+
+def _known(names: Iterable[str]) -> str:
+    return f"; the tasks are {', '.join(names)}"
+
+
+def _sampling(config: Config) -> Iterator[str]:
+    large, mini = config.sampling.large, config.sampling.mini
+    if isinstance(large, float) and isinstance(mini, float) and mini >= large:
+        yield (
+            f"sampling: mini ({mini:g}) must be smaller than large ({large:g}); "
+            "the mini subset is drawn from the large one"
+        )
+
+
+def _metrics(config: Config) -> Iterator[str]:
+    for task, settings in config.tasks.items():
+        for metric in settings.metrics:
+            if metric not in METRIC_NAMES:
+                known = did_you_mean(metric, METRIC_NAMES) or f"; known are {', '.join(METRIC_NAMES)}"
+                yield f"tasks.{task}.metrics: there is no metric '{metric}'{known}"
+        if len(set(settings.metrics)) < len(settings.metrics):
+            yield f"tasks.{task}.metrics: a metric is named twice"
+
+
+def _served(config: Config) -> Iterator[str]:
+    if config.evaluation.endpoint:
+        yield from served_mistakes(config.evaluation.endpoint)
+
+
+def _judge(config: Config) -> Iterator[str]:
+    judge = config.evaluation.judge
+    for task, settings in config.tasks.items():
+        if not set(JUDGED_METRICS).isdisjoint(settings.metrics):
+            if judge is None:
+                yield f"tasks.{task}.metrics: 'judge' needs a judge; add evaluation.judge with its model and endpoint"
+        elif settings.judge_context:
+            yield f"tasks.{task}.judge_context: no judge reads it; add 'judge' to the task's metrics or take it away"
+    if judge is None:
+        return
+    yield from secret_mistakes("evaluation.judge", "endpoint", judge.endpoint, judge.key_variable)
+    for name in judge.parameters:
+        if name in REQUEST_KEYS:
+            yield f"evaluation.judge.parameters: '{name}' is set by the workflow itself; take it away"
+    try:
+        read_prompt(judge.prompt)
+    except VisatbError as error:
+        yield f"evaluation.judge.prompt: {error}"
+
+
+def _taskgalaxy(config: Config) -> Iterator[str]:
+    return taskgalaxy_mistakes(config.taskgalaxy)
+
+
+def _given_weights(config: Config) -> Iterator[str]:
+    for name, weights in config.given_weights.items():
+        here = f"given_weights.{name}"
+        for task in weights:
+            yield from _unknown_task(config, here, task)
+        for task in config.tasks:
+            if task not in weights:
+                yield f"{here}: no weight for the task '{task}'; give every task one"
+
+
+def _batches(config: Config) -> Iterator[str]:
+    training = config.training
+    kinds: dict[int, list[str]] = {}
+    for kind in ("mini", "plus", "single", "final"):
+        wanted = getattr(config.resources, kind)
+        kinds.setdefault(max(1, wanted.gpus) * wanted.nodes, []).append(f"resources.{kind}")
+    for devices, named in kinds.items():
+        if training.global_batch_size % (training.micro_batch_size * devices):
+            yield (
+                f"training.global_batch_size: {training.global_batch_size} is no multiple of micro_batch_size "
+                f"({training.micro_batch_size}) x {devices} device(s) of {' and '.join(named)}; change one of them"
+            )
+
+
+def _limits(config: Config) -> Iterator[str]:
+    for kind, wanted in config.resources:
+        for limited in ("mem_mb", "runtime") if isinstance(wanted, JobResources) else ():
+            value, limit = getattr(wanted, limited), getattr(config.resources, f"max_{limited}")
+            if limit is not None and value > limit:
+                yield f"resources.{kind}.{limited}: {value} is above resources.max_{limited} ({limit})"
+
+
+def _split_files(config: Config) -> Iterator[str]:
+    places: dict[str, list[str]] = {}
+    for task, settings in config.tasks.items():
+        for split in SPLITS if settings.data and settings.task_field is None else ():
+            for file in getattr(settings.data, split):
+                places.setdefault(normpath(file), []).append(f"tasks.{task}.data.{split}")
+    for task, fixed in config.fixed_tasks.items():
+        for file in fixed.data or [] if fixed.task_field is None else []:
+            places.setdefault(normpath(file), []).append(f"fixed_tasks.{task}.data")
+    for file, named in places.items():
+        if len(named) > 1:
+            yield f"{named[0]}: {file} is named in {' and '.join(named)}; splits and tasks must not share samples"
+    for task, settings in config.tasks.items():
+        files = [normpath(file) for split in SPLITS for file in getattr(settings.data, split, [])]
+        for file, count in Counter(files).items():
+            if count > 1 and settings.task_field is not None:
+                yield f"tasks.{task}.data: {file} is named for {count} splits; splits must not share samples"
+
+
+def _data_or_source(config: Config) -> Iterator[str]:
+    sections: dict[str, TaskConfig | FixedTaskConfig] = {f"tasks.{task}": value for task, value in config.tasks.items()}
+    sections |= {f"fixed_tasks.{task}": value for task, value in config.fixed_tasks.items()}
+    for here, settings in sections.items():
+        if settings.data is None and settings.source is None:
+            yield f"{here}.data: missing; name the annotation files by split, or say with source what to make them from"
+        if settings.data is not None and settings.source is not None:
+            yield f"{here}.source: data names the files already; take one of the two away"
+        if settings.source is not None:
+            yield from _source(f"{here}.source", settings.source, isinstance(settings, FixedTaskConfig))
+            if settings.source.format == "m3it" and settings.image_folder != ".":
+                yield f"{here}.image_folder: images of M3IT come with its records; take image_folder away"
+            if isinstance(settings, FixedTaskConfig) and settings.mini:
+                yield f"{here}.mini: goes with data, not with source"
+
+
+def _source(here: str, source: SourceConfig, is_fixed: bool) -> Iterator[str]:
+    has_val, has_test = bool(source.files.val), bool(source.files.test)
+    if is_fixed:
+        if has_val or has_test or source.hold_out or source.halve_val:
+            yield f"{here}: a fixed task has a train split alone; take val, test, hold_out and halve_val away"
+    elif source.hold_out and (has_val or has_test or source.halve_val):
+        yield f"{here}.hold_out: makes val and test of train; take files.val, files.test and halve_val away"
+    elif source.halve_val and (has_test or not has_val):
+        yield f"{here}.halve_val: makes test of val; name files.val, and no files.test"
+    elif not source.hold_out and not source.halve_val and not (has_val and has_test):
+        yield f"{here}.files: val and test are needed; name them, or make them with hold_out or halve_val"
+    for split, size in source.samples or ():
+        if size is not None and is_fixed and split != "train":
+            yield f"{here}.samples.{split}: a fixed task has a train split alone"
+    if (source.format == "refcoco") != (source.ask is not None):
+        yield f"{here}.ask: goes with format: refcoco, and is needed there (caption or box)"
+    if source.blocked_words and source.format != "sharegpt":
+        yield f"{here}.blocked_words: goes with format: sharegpt"
+    if (source.max_tokens is None) != (source.tokenizer is None):
+        yield f"{here}.max_tokens: goes with tokenizer, and tokenizer with it"
+
+
+def _deepspeed(config: Config) -> Iterator[str]:
+    file = config.training.deepspeed
+    if file is not None and not Path(file).is_file():
+        yield f"training.deepspeed: {no_such_file(file)}"
+    elif file is not None:
+        yield from (f"training.deepspeed: {mistake}" for mistake in deepspeed_mistakes(file))
+
+
+def _corpus(config: Config) -> Iterator[str]:
+    for task in [*config.tasks, *config.fixed_tasks] if config.corpus else []:
+        if task not in DEMO_TASKS:
+            yield f"corpus: has no task '{task}', only {', '.join(DEMO_TASKS)}; with data of your own take corpus away"

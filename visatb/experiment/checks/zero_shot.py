@@ -1,0 +1,70 @@
+"""Mistakes in a config's `zero_shot` that only show when keys are looked at together."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from visatb.config.endpoints import secret_mistakes
+from visatb.config.schema import Config
+from visatb.config.zero_shot import EndpointConfig
+from visatb.errors import did_you_mean
+from visatb.evaluation.zero_shot.benchmarks import KNOWN
+from visatb.evaluation.zero_shot.plan import benchmarks
+
+SET_HERE = ("pretrained", "device", "device_map", "batch_size", "trust_remote_code")
+
+
+def zero_shot_mistakes(config: Config) -> Iterator[str]:
+    """Yield one line for each mistake."""
+    section = config.zero_shot
+    if section is None:
+        return
+    yield from _benchmarks(config)
+    yield from _methods(config)
+    if section.endpoint:
+        yield from _endpoint(section.endpoint)
+        if section.loader or section.loader_arguments:
+            yield "zero_shot.endpoint: a server answers, so nothing is loaded; take loader and loader_arguments away"
+    for name in section.loader_arguments:
+        if name in SET_HERE:
+            yield f"zero_shot.loader_arguments: '{name}' is set by the workflow itself; take it away"
+
+
+def _benchmarks(config: Config) -> Iterator[str]:
+    assert config.zero_shot is not None
+    for name, one in config.zero_shot.benchmarks.items():
+        here = f"zero_shot.benchmarks.{name}"
+        if name not in KNOWN and not (one.task and one.metric):
+            hint = did_you_mean(name, KNOWN) or f"; known are {', '.join(KNOWN)}"
+            yield f"{here}: not known by itself{hint}; of any other, name lmms-eval's task and its metric"
+        if one.data and one.task and not one.task.endswith(".yaml"):
+            yield f"{here}.data: goes with a task file; lmms-eval's own task '{one.task}' names its data"
+        if one.image_folder and not one.data:
+            yield f"{here}.image_folder: goes with data, and is needed where its pictures are files"
+    for name, count in Counter(map(str.casefold, config.zero_shot.benchmarks)).items():
+        if count > 1:
+            yield f"zero_shot.benchmarks: '{name}' is there {count} times, differing only in case"
+    judged = [one.name for one in benchmarks(config) if one.is_judged]
+    if judged and config.evaluation.judge is None:
+        yield f"zero_shot.benchmarks.{judged[0]}: needs a judge; add evaluation.judge with its model and endpoint"
+
+
+def _methods(config: Config) -> Iterator[str]:
+    assert config.zero_shot is not None
+    for method in config.zero_shot.methods or ():
+        if method == "stl":
+            yield "zero_shot.methods: 'stl' is one model a task, none of which is to answer everything; take it away"
+        elif method not in config.methods:
+            hint = did_you_mean(method, config.methods) or f"; they are {', '.join(config.methods)}"
+            yield f"zero_shot.methods: '{method}' is not among methods{hint}"
+    if config.zero_shot.methods == [] or set(config.methods) <= {"stl"}:
+        yield "zero_shot.methods: nobody is left to answer; name a method, or take zero_shot away"
+
+
+def _endpoint(endpoint: EndpointConfig) -> Iterator[str]:
+    yield from secret_mistakes("zero_shot.endpoint", "address", endpoint.address, endpoint.key_variable)
+    if "{run}" not in endpoint.address + endpoint.model:
+        yield "zero_shot.endpoint: every run would ask the same model; put {run} into its address or model"
+    for field in ("address", "model"):
+        if re.sub(r"\{run\}", "", getattr(endpoint, field)).count("{") or "," in getattr(endpoint, field):
+            yield f"zero_shot.endpoint.{field}: {{run}} is the only place to fill, and there must be no comma"

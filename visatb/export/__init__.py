@@ -1,1 +1,0 @@
-"""Taking weights elsewhere: files that other training programs read."""

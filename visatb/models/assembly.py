@@ -1,0 +1,306 @@
+"""LLaVA-1.5 as stage 2 starts it: a Vicuna, a CLIP vision tower and a stage-1 projector become one checkpoint.
+
+The checkpoint has the hub's layout of LLaVA-1.5. Its tensors are copied shard by shard, bit for bit, in the number
+format that they had; no model is built, so that memory is needed for about one shard.
+"""
+
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from huggingface_hub import split_state_dict_into_shards_factory
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from tokenizers import AddedToken
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    CLIPVisionConfig,
+    GenerationConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PretrainedConfig,
+    PreTrainedTokenizerBase,
+)
+
+from visatb.errors import VisatbError
+from visatb.models.families import clip_colours, leave_beginning_to_template, padding_image_processor, read_template
+from visatb.models.hub import local_folder
+from visatb.models.weight_files import StoredTensor, open_tensors, stored_tensors, weight_files
+from visatb.runtime.files import atomic_path, write_json
+from visatb.runtime.progress import say
+
+IMAGE_TOKEN, PAD_TOKEN = "<image>", "<pad>"
+VOCABULARY_MULTIPLE = 64
+FEATURE_LAYER = -2
+SHARD_SIZE = 2_000_000_000
+DESCRIPTIONS = ("*.json", "tokenizer.model")
+WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
+PROJECTOR_FILES = ("mm_projector.safetensors", "mm_projector.bin")
+TOKEN_MATRICES = ("language_model.model.embed_tokens.weight", "language_model.lm_head.weight")
+# Positions and frequencies that old checkpoints hold and that are computed today, and CLIP's text half.
+NOT_WEIGHTS = re.compile(r"(\.inv_freq|\.position_ids)$|^(text_model|text_projection|visual_projection|logit_scale)\b")
+# From names in the pieces to the hub's names for LLaVA.
+LANGUAGE_NAMES = ((r"^(model|lm_head)\.", r"language_model.\1."),)
+VISION_NAMES = ((r"^(vision_model\.)?", "vision_tower.vision_model."),)
+PROJECTOR_NAMES = (
+    (r"^(model\.)?mm_projector\.0\.", "multi_modal_projector.linear_1."),
+    (r"^(model\.)?mm_projector\.2\.", "multi_modal_projector.linear_2."),
+)
+# From the hub's names to those of the modules.
+MODULE_NAMES = (
+    (r"^language_model\.model\.", "model.language_model."),
+    (r"^language_model\.lm_head\.", "lm_head."),
+    (r"^vision_tower\.vision_model\.", "model.vision_tower."),
+    (r"^multi_modal_projector\.", "model.multi_modal_projector."),
+)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What a LLaVA is assembled from: folders, or hub names with ``@revision``; the projector may be a file."""
+
+    language_model: str
+    vision_tower: str
+    projector: str
+
+
+def assemble(pieces: Pieces, output: str | Path, shard_size: int = SHARD_SIZE) -> None:
+    """Write the LLaVA checkpoint made of ``pieces``, with its processor, at ``output``.
+
+    The vocabulary grows by an image and a padding token, and to a multiple of 64; the new rows of the embedding and
+    of the head are the mean of the old ones. ``shard_size`` is that of the written files in bytes.
+
+    Raises:
+        VisatbError: a piece is missing or no piece of a LLaVA-1.5, two do not fit each other, or the disk is too small.
+    """
+    config, processor, vocabulary = _described(pieces)
+    found = {
+        **_renamed(stored_tensors(_weights(pieces.language_model)), LANGUAGE_NAMES),
+        **_renamed(stored_tensors(_weights(pieces.vision_tower)), VISION_NAMES),
+        **_renamed(stored_tensors([_projector_file(pieces.projector)]), PROJECTOR_NAMES),
+    }
+    _check_tensors(found, config, vocabulary, pieces)
+    _check_disk(sum(tensor.size for tensor in found.values()), Path(output))
+    with atomic_path(output) as folder:
+        folder.mkdir()
+        _write_weights(found, config.text_config.vocab_size, folder, shard_size)
+        config.save_pretrained(folder)
+        _generation_config(config).save_pretrained(folder)
+        processor.save_pretrained(folder)
+    say(f"[assemble_model] {output}: {len(found)} tensors, vocabulary of {config.text_config.vocab_size}")
+
+
+def described(pieces: Pieces) -> tuple[LlavaConfig, LlavaProcessor]:
+    """Return configuration and processor of the checkpoint that ``pieces`` would make; no weights are read.
+
+    Raises:
+        VisatbError: as `assemble` does, of what describes the language model and the vision tower.
+    """
+    return _described(pieces)[:2]
+
+
+def _described(pieces: Pieces) -> tuple[LlavaConfig, LlavaProcessor, int]:
+    """Return configuration, processor, and the vocabulary of the language model before it grows."""
+    language = local_folder(pieces.language_model, DESCRIPTIONS)
+    vision = local_folder(pieces.vision_tower, DESCRIPTIONS)
+    text, tower = _piece_config(language, "llama"), _piece_config(vision, "clip_vision_model")
+    vocabulary = text.vocab_size
+    tokenizer = _tokenizer(language, vocabulary)
+    config = _config(text, tower, tokenizer)
+    return config, _processor(tokenizer, vision, config), vocabulary
+
+
+def _weights(source: str) -> list[Path]:
+    """Return the weights files of a piece; of a hub name safetensors are taken if it has them."""
+    if Path(source).is_dir():
+        return weight_files(Path(source))
+    folder = local_folder(source, [*DESCRIPTIONS, WEIGHTS[0]])
+    if not any(folder.glob(WEIGHTS[0])):
+        folder = local_folder(source, [*DESCRIPTIONS, WEIGHTS[1]])
+    return weight_files(folder)
+
+
+def _projector_file(source: str) -> Path:
+    if Path(source).is_file():
+        return Path(source)
+    folder = local_folder(source, PROJECTOR_FILES)
+    for name in PROJECTOR_FILES:
+        if (folder / name).is_file():
+            return folder / name
+    raise VisatbError(f"{folder}: expected {' or '.join(PROJECTOR_FILES)}, the projector of stage 1; found neither")
+
+
+def _renamed(tensors: Mapping[str, StoredTensor], names: Iterable[tuple[str, str]]) -> dict[str, StoredTensor]:
+    return {_rename(name, names): tensor for name, tensor in tensors.items() if not NOT_WEIGHTS.search(name)}
+
+
+def _rename(name: str, names: Iterable[tuple[str, str]]) -> str:
+    for pattern, replacement in names:
+        renamed, count = re.subn(pattern, replacement, name, count=1)
+        if count:
+            return renamed
+    return name
+
+
+def _tokenizer(folder: Path, vocabulary: int) -> PreTrainedTokenizerBase:
+    """Return the language model's tokenizer with the image and the padding token added."""
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
+        raise VisatbError(f"{folder}: no tokenizer found there; expected tokenizer.model or tokenizer.json")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError, ImportError) as error:
+        raise VisatbError(f"{folder}: its tokenizer cannot be loaded ({error})") from error
+    if len(tokenizer) > vocabulary:
+        raise VisatbError(
+            f"{folder}: its tokenizer has {len(tokenizer)} tokens, but its config.json says vocab_size {vocabulary}; "
+            "tokenizer and model do not belong together"
+        )
+    added = [AddedToken(token, special=True, normalized=False) for token in (IMAGE_TOKEN, PAD_TOKEN)]
+    tokenizer.add_tokens(added, special_tokens=True)
+    tokenizer.pad_token = PAD_TOKEN
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def _piece_config(folder: Path, kind: str) -> PretrainedConfig:
+    """Return the configuration in ``folder``, of ``kind`` llama or clip_vision_model (also within a whole CLIP)."""
+    try:
+        found = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise VisatbError(f"{folder}: no model configuration can be read there ({error})") from error
+    config = found.vision_config if found.model_type == "clip" else found
+    if config.model_type != kind:
+        wanted = {"llama": "a language model of type llama, as Vicuna", "clip_vision_model": "a CLIP vision tower"}
+        raise VisatbError(f"{folder}: expected {wanted[kind]}, found a model of type {found.model_type}")
+    return config
+
+
+def _config(text: LlamaConfig, tower: CLIPVisionConfig, tokenizer: PreTrainedTokenizerBase) -> LlavaConfig:
+    """Return LLaVA's configuration; the vocabulary in ``text`` grows by the added tokens."""
+    image, pad = tokenizer.convert_tokens_to_ids([IMAGE_TOKEN, PAD_TOKEN])
+    needed = max(text.vocab_size, image + 1, pad + 1)
+    text.vocab_size = -(-needed // VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE
+    text.pad_token_id = pad
+    text.bos_token_id, text.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
+    config = LlavaConfig(
+        vision_config=tower,
+        text_config=text,
+        image_token_index=image,
+        image_seq_length=(tower.image_size // tower.patch_size) ** 2,
+        projector_hidden_act="gelu",
+        vision_feature_layer=FEATURE_LAYER,
+        vision_feature_select_strategy="default",
+        pad_token_id=pad,
+        tie_word_embeddings=False,
+    )
+    config.architectures = ["LlavaForConditionalGeneration"]
+    config.dtype = text.dtype
+    return config
+
+
+def _check_tensors(found: Mapping[str, StoredTensor], config: LlavaConfig, vocabulary: int, pieces: Pieces) -> None:
+    """Hold the tensors' names and shapes to those of a LLaVA of this configuration with the old ``vocabulary``."""
+    with torch.device("meta"):
+        model = LlavaForConditionalGeneration(config)
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    for name in (_rename(name, MODULE_NAMES) for name in TOKEN_MATRICES):
+        expected[name] = (vocabulary, *expected[name][1:])
+    here = {_rename(name, MODULE_NAMES): tensor for name, tensor in found.items()}
+    for name, tensor in here.items():
+        if name not in expected:
+            raise VisatbError(f"{tensor.file}: holds {tensor.name}, which has no place in a LLaVA-1.5 of these pieces")
+    for name, shape in expected.items():
+        if name not in here:
+            raise VisatbError(
+                f"{_piece_of(name, pieces)}: no weights for {name}, of shape {list(shape)}; take a whole piece"
+            )
+        if here[name].shape != shape:
+            raise VisatbError(
+                f"{here[name].file}: {here[name].name} has the shape {list(here[name].shape)}, expected {list(shape)}; "
+                f"{_sizes(config)}. Take pieces that belong together"
+            )
+
+
+def _piece_of(name: str, pieces: Pieces) -> str:
+    if "multi_modal_projector" in name:
+        return pieces.projector
+    return pieces.vision_tower if "vision_tower" in name else pieces.language_model
+
+
+def _sizes(config: LlavaConfig) -> str:
+    return (
+        f"the vision tower's features have {config.vision_config.hidden_size} numbers and the language model's "
+        f"{config.text_config.hidden_size}, by their config.json"
+    )
+
+
+def _check_disk(needed: int, output: Path) -> None:
+    parent = next(folder for folder in output.absolute().parents if folder.exists())
+    free = shutil.disk_usage(parent).free
+    if free < 1.02 * needed:
+        raise VisatbError(
+            f"{output}: the checkpoint needs {needed / 1e9:.1f} GB of disk, but {parent} has {free / 1e9:.1f} GB left; "
+            "make room, or put it elsewhere (checkpoint in the model file)"
+        )
+
+
+def _write_weights(found: Mapping[str, StoredTensor], vocabulary: int, folder: Path, shard_size: int) -> None:
+    plan = split_state_dict_into_shards_factory(
+        dict(found),
+        get_storage_size=lambda tensor: tensor.size,
+        filename_pattern="model{suffix}.safetensors",
+        max_shard_size=shard_size,
+    )
+    for name, members in plan.filename_to_tensors.items():
+        tensors = dict(_read(found, members, vocabulary))
+        try:
+            save_file(tensors, folder / name, metadata={"format": "pt"})
+        except (SafetensorError, OSError) as error:
+            raise VisatbError(f"{folder.parent}: the checkpoint cannot be written there ({error})") from error
+    if plan.is_sharded:
+        index = {"metadata": plan.metadata, "weight_map": plan.tensor_to_filename}
+        write_json(folder / "model.safetensors.index.json", index)
+
+
+def _read(
+    found: Mapping[str, StoredTensor], members: Iterable[str], vocabulary: int
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the named tensors; their files are opened here and closed with the last tensor that is let go."""
+    opened: dict[Path, dict[str, torch.Tensor]] = {}
+    for name in members:
+        stored = found[name]
+        if stored.file not in opened:
+            opened[stored.file] = open_tensors(stored.file)
+        tensor = opened[stored.file][stored.name]
+        yield name, (_enlarged(tensor, vocabulary) if name in TOKEN_MATRICES else tensor).contiguous()
+
+
+def _enlarged(matrix: torch.Tensor, rows: int) -> torch.Tensor:
+    mean = matrix.mean(dim=0, keepdim=True, dtype=torch.float32).to(matrix.dtype)
+    return torch.cat([matrix, mean.expand(rows - len(matrix), -1)])
+
+
+def _generation_config(config: LlavaConfig) -> GenerationConfig:
+    text = config.text_config
+    return GenerationConfig(
+        bos_token_id=text.bos_token_id, eos_token_id=text.eos_token_id, pad_token_id=text.pad_token_id, do_sample=False
+    )
+
+
+def _processor(tokenizer: PreTrainedTokenizerBase, vision: Path, config: LlavaConfig) -> LlavaProcessor:
+    processor = LlavaProcessor(
+        image_processor=padding_image_processor(clip_colours(vision), config.vision_config.image_size),
+        tokenizer=tokenizer,
+        patch_size=config.vision_config.patch_size,
+        vision_feature_select_strategy=config.vision_feature_select_strategy,
+        num_additional_image_tokens=1,
+        chat_template=read_template("vicuna_v1"),
+    )
+    leave_beginning_to_template(processor)
+    return processor

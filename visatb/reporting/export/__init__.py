@@ -1,0 +1,1 @@
+"""Weights and data mixes as files of other training programs."""

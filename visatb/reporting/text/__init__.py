@@ -1,0 +1,1 @@
+"""The plan, the status and the summary as text."""

@@ -1,0 +1,1 @@
+"""How a job behaves: whole files, digests, locks, progress, logs, tables, devices and processes."""

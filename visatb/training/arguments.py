@@ -1,0 +1,61 @@
+"""What a training is told: the numbers that its result depends on, and how it is computed here."""
+
+from pathlib import Path
+
+from transformers import TrainingArguments
+
+from visatb.config.training import Machine, Recipe
+from visatb.errors import VisatbError
+from visatb.runtime.devices import computes_on_cpu
+from visatb.runtime.processes import world_size
+
+
+def training_arguments(recipe: Recipe, machine: Machine, output: str | Path) -> TrainingArguments:
+    """Return the Trainer's arguments; ``output`` is where its checkpoints go.
+
+    Raises:
+        VisatbError: the global batch does not split evenly over the processes.
+    """
+    bfloat16, on_cpu = recipe.precision == "bfloat16", computes_on_cpu(machine.gpus)
+    return TrainingArguments(
+        output_dir=str(output),
+        per_device_train_batch_size=machine.micro_batch_size,
+        num_train_epochs=recipe.epochs,
+        learning_rate=recipe.learning_rate,
+        warmup_steps=recipe.warmup,
+        lr_scheduler_type=recipe.schedule,
+        weight_decay=recipe.weight_decay,
+        adam_beta1=recipe.beta1,
+        adam_beta2=recipe.beta2,
+        max_grad_norm=recipe.max_gradient_norm,
+        bf16=bfloat16,
+        tf32=None if on_cpu else bfloat16,
+        activation_checkpointing=machine.gradient_checkpointing,
+        deepspeed=machine.deepspeed,
+        use_cpu=on_cpu,
+        # LLaVA does not use the last layer of its vision tower, whose gradients DDP would wait for.
+        ddp_find_unused_parameters=True,
+        ddp_backend="gloo" if on_cpu and world_size() > 1 else None,
+        dataloader_num_workers=machine.workers,
+        dataloader_persistent_workers=machine.workers > 0,
+        dataloader_pin_memory=not on_cpu,
+        save_strategy="steps",
+        save_steps=machine.save_steps,
+        logging_steps=10,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        gradient_accumulation_steps=_accumulation(recipe, machine),
+    )
+
+
+def _accumulation(recipe: Recipe, machine: Machine) -> int:
+    steps, rest = divmod(recipe.global_batch_size, machine.micro_batch_size * world_size())
+    if rest or not steps:
+        raise VisatbError(
+            f"global_batch_size {recipe.global_batch_size} is no multiple of micro_batch_size "
+            f"{machine.micro_batch_size} x {world_size()} process(es); change one of them"
+        )
+    return steps

@@ -1,0 +1,1 @@
+"""From samples to batches: the collator, packing, attention by sample."""

@@ -1,0 +1,1 @@
+"""Learning from instructions as well (L2T): sentences, task templates, what is supervised."""
