@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from running import TINY, run_workflow, workplace
-from sharing import Shared, sharing
+
+from tests.helpers.running import TINY, run_workflow, workplace
+from tests.helpers.sharing import Shared, sharing
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,5 +1,5 @@
 """Pages in a real browser."""
 
-from browsing import browser, visit
+from tests.helpers.browsing import browser, visit
 
 __all__ = ["browser", "visit"]

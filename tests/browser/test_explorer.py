@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from browsing import DESKTOP, PHONE, Visit
-from explorer_examples import GROUPS, SETTINGS, build, computed
 from playwright.sync_api import Page, expect
 
+from tests.helpers.browsing import DESKTOP, PHONE, Visit
+from tests.helpers.explorer_examples import GROUPS, SETTINGS, build, computed
+from tests.helpers.paths import REPOSITORY
 from visatb.config.balancing import BalanceSettings
 from visatb.config.loading import merge, read_yaml, resolve_extends
 from visatb.experiment.experiment import Experiment
@@ -140,7 +141,7 @@ def test_shares_always_sum_to_one(page: Page, moves: list[float]):
 
 def test_the_copied_lines_are_a_config(page: Page, monkeypatch: pytest.MonkeyPatch):
     """Laid over a config with these tasks, they give the settings and groups that are shown, and nothing else."""
-    monkeypatch.chdir(Path(__file__).parents[2])
+    monkeypatch.chdir(REPOSITORY)
     demo = resolve_extends(read_yaml("config/config.yaml"))
     tasks = {task: {"data": f"{task}/{{split}}.json", "metrics": "EM"} for tasks in GROUPS.values() for task in tasks}
     demo = {**demo, "corpus": None, "tasks": tasks, "groups": {"boxes": GROUPS["boxes"]}}

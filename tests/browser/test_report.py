@@ -4,9 +4,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from browsing import DESKTOP, PHONE, Visit
 from playwright.sync_api import Page, expect
-from running import TINY, run_workflow
+
+from tests.helpers.browsing import DESKTOP, PHONE, Visit
+from tests.helpers.running import TINY, run_workflow
 
 STORY = ["Plan", "Training", "Validation matrix", "Contributions", "Difficulty", "Weights", "Benchmark", "Cost"]
 TITLES = [f"{place} {title}" for place, title in enumerate([*STORY, "Versions"], start=1)]

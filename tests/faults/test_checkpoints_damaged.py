@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from faulting import assert_same_files, finish, seeds, started
-from sharing import Shared
-from traces import SETTINGS, Training, history, whole_checkpoint
 
+from tests.helpers.faulting import assert_same_files, finish, seeds, started
+from tests.helpers.sharing import Shared
+from tests.helpers.traces import SETTINGS, Training, history, whole_checkpoint
 from visatb.training.checkpoints import defect, is_intact, mark_complete
 
 DAMAGES = ("cut short", "empty", "missing", "a bit flipped", "mark missing", "mark cut short")

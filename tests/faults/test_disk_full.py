@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from faulting import assert_same_files, at_file_event, finish, seeds, started
-from test_predictor_killed import command as prediction
-from test_predictor_killed import shards, undisturbed  # noqa: F401
-from traces import Training, history, whole_checkpoint
+
+from tests.helpers.faulting import assert_same_files, at_file_event, finish, seeds, started
+from tests.helpers.predicting import command as prediction
+from tests.helpers.predicting import shards
+from tests.helpers.traces import Training, history, whole_checkpoint
 
 Disk = Callable[[str], Path]
 
@@ -85,7 +86,7 @@ def test_at_any_change_of_the_run_folder(tmp_path: Path, training: Training, see
 
 
 @pytest.mark.slow
-def test_while_answers_are_saved(tmp_path: Path, small_disk: Disk, training: Training, undisturbed: Path) -> None:  # noqa: F811
+def test_while_answers_are_saved(tmp_path: Path, small_disk: Disk, training: Training, undisturbed: Path) -> None:
     pages = sum(-(-path.stat().st_size // 4096) for path in (undisturbed / "run/shards").rglob("*.parquet"))
     folder, printed = small_disk(f"size={4 * (pages // 2)}k") / "run", tmp_path / "printed.txt"
     line = prediction(training.model, undisturbed / "records", folder)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from faulting import assert_same_files, finish, started
-from test_predictor_killed import command as prediction
-from test_predictor_killed import shards, undisturbed  # noqa: F401
-from traces import Training, history, whole_checkpoint
-from training_examples import TASKS, mixture, sample
 
+from tests.helpers.faulting import assert_same_files, finish, started
+from tests.helpers.predicting import command as prediction
+from tests.helpers.predicting import shards
+from tests.helpers.traces import Training, history, whole_checkpoint
+from tests.helpers.training_examples import TASKS, mixture, sample
 from visatb.runtime.files import write_parquet
 
 
@@ -76,7 +76,7 @@ def test_a_mixture(tmp_path: Path, training: Training, how: str) -> None:
 
 
 @pytest.mark.slow
-def test_an_image_while_predicting(tmp_path: Path, training: Training, undisturbed: Path) -> None:  # noqa: F811
+def test_an_image_while_predicting(tmp_path: Path, training: Training, undisturbed: Path) -> None:
     # Its own copy of the records, whose images are elsewhere.
     records = tmp_path / "records"
     for source in (undisturbed / "records").glob("*/val.parquet"):

@@ -8,10 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faulting import Started, assert_same_files, finish, seeds, started
-from sharing import Shared
-from traces import STEPS, Training, check_what_is_lost, check_where_it_went_on, history, is_finished, whole_checkpoint
-from training_examples import ROOT
+
+from tests.helpers.faulting import Started, assert_same_files, finish, seeds, started
+from tests.helpers.sharing import Shared
+from tests.helpers.traces import (
+    STEPS,
+    Training,
+    check_what_is_lost,
+    check_where_it_went_on,
+    history,
+    is_finished,
+    whole_checkpoint,
+)
+from tests.helpers.training_examples import ROOT
 
 LAYOUTS: dict[str, dict[str, Any]] = {
     "ddp": {"processes": 2, "micro_batch_size": 1},

@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faulting import at_file_event
-from galaxy_examples import draw_pictures, save_tiny_clip, section
-from galaxy_server import reply
-from judge_server import Answer, JudgeServer, judge_server, verdict
 
+from tests.helpers.faulting import at_file_event
+from tests.helpers.galaxy_examples import draw_pictures, save_tiny_clip, section
+from tests.helpers.galaxy_server import reply
+from tests.helpers.judge_server import Answer, JudgeServer, judge_server, verdict
+from tests.helpers.paths import REPOSITORY, SCRIPTS
 from visatb.config.taskgalaxy import TaskGalaxyConfig
 from visatb.runtime.files import read_parquet
 from visatb.taskgalaxy.connections import connections, requested
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 TABLES = {
     "list_images": "pictures",
     "expand_types": "proposed",
@@ -100,7 +100,7 @@ def lines_of_requests(config: TaskGalaxyConfig, out: str) -> dict[str, str]:
 
 
 def program(stage: str, line: list[str]) -> list[str]:
-    return [sys.executable, str(REPOSITORY / "workflow_scripts" / f"{stage}.py"), *line]
+    return [sys.executable, str(SCRIPTS / f"{stage}.py"), *line]
 
 
 def start(command: list[str]) -> "subprocess.Popen[str]":

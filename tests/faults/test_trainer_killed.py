@@ -5,8 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
-from faulting import Started, assert_same_files, at_file_event, finish, seeds, started
-from traces import (
+
+from tests.helpers.faulting import Started, assert_same_files, at_file_event, finish, seeds, started
+from tests.helpers.traces import (
     SETTINGS,
     STEPS,
     Training,

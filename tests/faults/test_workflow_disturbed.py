@@ -13,8 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from faulting import Started, finish, seeds, started
-from running import TINY, command
+
+from tests.helpers.faulting import Started, finish, seeds, started
+from tests.helpers.running import TINY, command
 
 MINE_SCORED = "results/tiny/scores/mine/test/vqa.parquet"
 TABLES = ("weights.tsv", "contributions.tsv", "validation_matrix.tsv", "benchmark.tsv", "plan.tsv")

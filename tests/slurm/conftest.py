@@ -3,16 +3,13 @@
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
-
-from cluster import Cluster, missing
+from tests.helpers.cluster import Cluster, missing
 
 
 @pytest.fixture
@@ -41,7 +38,7 @@ def on_cluster() -> Callable[..., subprocess.Popen]:
     """Return what starts ``snakemake --profile slurm`` in a folder, its output going to ``printed.txt`` there."""
 
     def start(cluster: Cluster, folder: Path, *arguments: str, configfile: str, **variables: str) -> subprocess.Popen:
-        from running import command
+        from tests.helpers.running import command
 
         line = command(
             folder,

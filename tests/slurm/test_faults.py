@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cluster import Cluster
-from running import REPOSITORY, run_workflow, workplace
-from test_profile import RESULTS, TWO_TASKS, Snakemake, Start, finish, jobs_of, wait_until
+
+from tests.helpers.cluster import Cluster
+from tests.helpers.cluster_jobs import RESULTS, TWO_TASKS, Snakemake, Start, finish, jobs_of, wait_until
+from tests.helpers.running import REPOSITORY, run_workflow, workplace
 
 pytestmark = pytest.mark.slow
 MODEL = RESULTS / "runs" / "mini" / "model"

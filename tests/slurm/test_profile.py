@@ -1,49 +1,21 @@
 """The workflow through ``snakemake --profile slurm`` on a real Slurm whose GPUs are imaginary."""
 
 import json
-import re
 import shutil
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cluster import Cluster
-from running import REPOSITORY, command, run_workflow, workplace
+
+from tests.helpers.cluster_jobs import RESULTS, TWO_TASKS, Snakemake, Start, finish, jobs_of, wait_until
+from tests.helpers.running import REPOSITORY, command, run_workflow, workplace
 
 pytestmark = pytest.mark.slow
-TWO_TASKS = "tests/slurm/two-tasks.yaml"
-RESULTS = Path("results/two-tasks")
 MADE_BY_TRAININGS = ("runs", "predictions", "scores", "validation_matrix.tsv", "validation_scores.tsv", "weights.tsv")
 WITHOUT_GPUS = f"""\
 extends: {TWO_TASKS}
 resources: {{mini: {{gpus: 0}}, plus: {{gpus: 0}}, predict: {{gpus: 0}}}}
 """
-Start = Callable[..., Cluster]
-Snakemake = Callable[..., subprocess.Popen]
-
-
-def jobs_of(cluster: Cluster) -> list[dict[str, str]]:
-    """Return what the scheduler knows about its jobs, oldest first; the rule and wildcards are the ``Comment``."""
-    listing = cluster.output_of("scontrol", "show", "job", "--oneliner").splitlines()
-    jobs = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in listing if "JobId=" in line]
-    return sorted(jobs, key=lambda job: int(job["JobId"]))
-
-
-def finish(process: subprocess.Popen, folder: Path, status: int = 0) -> str:
-    """Wait for a Snakemake and return what it printed."""
-    process.wait(timeout=1800)
-    printed = (folder / "printed.txt").read_text()
-    assert process.returncode == status, printed
-    return printed
-
-
-def wait_until(true: Callable[[], object], folder: Path) -> None:
-    deadline = time.monotonic() + 600
-    while not true():
-        assert time.monotonic() < deadline, (folder / "printed.txt").read_text()
-        time.sleep(0.2)
 
 
 def asked(job: dict[str, str]) -> tuple[str, ...]:

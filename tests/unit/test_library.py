@@ -8,55 +8,22 @@ from typing import Any
 
 import pytest
 import torch
-from library_example import RATE, ROOT, collator, run, samples, tiny_model, training_arguments
 from safetensors.torch import load_file
 from transformers import Trainer
 
+from tests.helpers.equation_2 import LAMBDAS, STEP, apart, equation_2, trained_by_hand
+from tests.helpers.library_example import ROOT, collator, run, samples, tiny_model, training_arguments
+from tests.helpers.paths import TESTS
 from visatb.errors import VisatbError
 from visatb.training.loss.mixin import WeightedLossMixin
 from visatb.training.loss.task_ids import with_task_ids
 from visatb.training.loss.task_weights import read_task_weights
-
-LAMBDAS = {"caption": 0.4, "vqa": 2.5}
-STEP = 4
 
 
 def weights_file(folder: Path) -> Path:
     tasks = {task: {"weight": weight} for task, weight in LAMBDAS.items()}
     (folder / "weights.json").write_text(json.dumps({"tasks": tasks}))
     return folder / "weights.json"
-
-
-def equation_2(model: Any, step: list[dict[str, Any]], lambdas: dict[str, float]) -> torch.Tensor:
-    numerator, denominator = torch.zeros((), dtype=torch.float64), 0.0
-    for one in step:
-        logits = model(input_ids=torch.tensor([one["input_ids"]])).logits[0]
-        for place, label in enumerate(one["labels"]):
-            if place and label != -100:
-                numerator = numerator - lambdas[one["task"]] * logits[place - 1].log_softmax(-1)[label]
-                denominator += lambdas[one["task"]]
-    return numerator / denominator
-
-
-def trained_by_hand(lambdas: dict[str, float]) -> tuple[dict[str, torch.Tensor], list[float]]:
-    """Return the parameters after two epochs of plain gradient descent in steps of four, and the losses."""
-    model, losses = tiny_model().double(), []
-    for _ in range(2):
-        for start in range(0, len(samples()), STEP):
-            model.zero_grad()
-            loss = equation_2(model, samples()[start : start + STEP], lambdas)
-            loss.backward()
-            losses.append(loss.item())
-            for value in model.parameters():
-                value.data.sub_(RATE * value.grad)
-    return model.state_dict(), losses
-
-
-def apart(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> float:
-    """Return how far ``found`` lies from ``expected``, in parts of the way that this has moved."""
-    start = tiny_model().double().state_dict()
-    moved = sum((expected[name] - start[name]).square().sum() for name in start) ** 0.5
-    return float(sum((found[name].double() - expected[name]).square().sum() for name in start) ** 0.5 / moved)
 
 
 @pytest.mark.parametrize(("size", "accumulation"), [(4, 1), (2, 2), (1, 4)])
@@ -76,7 +43,7 @@ def test_on_two_processes_it_ends_where_one_does(tmp_path: Path):
     """Seven samples on two processes: the eighth is a repeat, which must not count."""
     weights_file(tmp_path)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--"]
-    script = [str(Path(__file__).with_name("library_example.py")), str(tmp_path), "1", "2"]
+    script = [str(TESTS / "helpers" / "library_example.py"), str(tmp_path), "1", "2"]
     said = subprocess.run([*launcher, *script], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert said.returncode == 0, said.stderr
     assert apart(load_file(tmp_path / "model.safetensors"), trained_by_hand(LAMBDAS)[0]) < 1e-5

@@ -2,15 +2,12 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from running import REPOSITORY, command, run_workflow, workplace
 
-sys.path.insert(0, str(REPOSITORY / "tests" / "unit"))
-
-from llava_pieces import write_clip, write_projector, write_vicuna
+from tests.helpers.llava_pieces import write_clip, write_projector, write_vicuna
+from tests.helpers.running import command, run_workflow, workplace
 
 MODEL = """\
 name: stage1

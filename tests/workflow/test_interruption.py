@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from running import TINY, command, run_workflow, workplace
+from tests.helpers.running import TINY, command, run_workflow, workplace
 
 SAME = ("weights.tsv", "contributions.tsv", "validation_matrix.tsv", "benchmark.tsv", "plan.tsv")
 

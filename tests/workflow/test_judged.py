@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from judge_server import SERVED_MODEL, JudgeServer, judge_server
-from running import dry_run, run_workflow, workplace
-from word_judge import grade, grades
+
+from tests.helpers.judge_server import SERVED_MODEL, JudgeServer, judge_server
+from tests.helpers.running import dry_run, run_workflow, workplace
+from tests.helpers.word_judge import grade, grades
 
 JUDGED = "tests/workflow/judged.yaml"
 

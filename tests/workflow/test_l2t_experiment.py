@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from running import TINY, dry_run, run_workflow
 
+from tests.helpers.running import TINY, dry_run, run_workflow
 from visatb.data.demo.exchanges import CAPTION, REGION, SHORT_ANSWER
 from visatb.runtime.files import read_json, read_parquet
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from running import dry_run, run_workflow, workplace
-from sharing import Shared
+
+from tests.helpers.running import dry_run, run_workflow, workplace
+from tests.helpers.sharing import Shared
 
 METHODS = "tests/workflow/methods.yaml"
 TASKS = ("caption", "region")

@@ -3,36 +3,21 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
-import paper_data
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from running import REPOSITORY, run_workflow, workplace
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast
 
-DATA: dict[str, Callable[[Path], None]] = {
-    "academic": lambda folder: paper_data.academic_release(folder / "data" / "academic"),
-    "academic-from-sources": lambda folder: paper_data.academic_sources(folder / "data" / "academic"),
-    "m3it": lambda folder: paper_data.m3it(folder / "data" / "m3it", config("m3it")),
-    "academic-ablation": lambda folder: paper_data.academic_release(folder / "data" / "academic"),
-    "chat": lambda folder: paper_data.llava_files(folder / "data" / "chat", config("chat")),
-}
+from tests.helpers import paper_data
+from tests.helpers.paper_experiments import config, place
+from tests.helpers.running import run_workflow
+
 FINAL = 6  # ew, tla, rlw, dwa, igbv1 and visatb
-
-
-def config(name: str) -> str:
-    return str(REPOSITORY / "config" / "experiments" / f"{name}.yaml")
-
-
-def place(folder: Path, name: str) -> Path:
-    DATA[name](workplace(folder))
-    return folder
 
 
 def jobs(output: str) -> Counter[str]:

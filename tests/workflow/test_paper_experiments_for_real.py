@@ -6,11 +6,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from judge_server import judge_server
 from PIL import Image
-from running import run_workflow
-from test_paper_experiments import config, place
-from word_judge import grade, grades
+
+from tests.helpers.judge_server import judge_server
+from tests.helpers.paper_experiments import config, place
+from tests.helpers.running import run_workflow
+from tests.helpers.word_judge import grade, grades
 
 SMALL = """
 model: tests/workflow/tiny-model.yaml

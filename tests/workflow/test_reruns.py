@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from running import REPOSITORY, dry_run
+
+from tests.helpers.running import REPOSITORY, dry_run
 
 TASKS = ("caption", "vqa", "gqa", "region")
 FINAL = {"compute_weights", "train visatb", "predict visatb test", "score visatb test"}

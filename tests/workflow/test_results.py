@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from running import dry_run, run_workflow
 from safetensors import safe_open
 
+from tests.helpers.running import dry_run, run_workflow
 from visatb.runtime.locking import hold
 
 TASKS = ("caption", "vqa", "gqa", "region")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from running import TINY, dry_run, run_workflow
+
+from tests.helpers.running import TINY, dry_run, run_workflow
 
 IMPORTED = ("plus-questions", "plus-bbox", "mine")
 

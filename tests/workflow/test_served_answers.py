@@ -6,10 +6,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from answering_server import Served
-from judge_server import judge_server
-from running import dry_run, run_workflow
 
+from tests.helpers.answering_server import Served
+from tests.helpers.judge_server import judge_server
+from tests.helpers.running import dry_run, run_workflow
 from visatb.evaluation.generate import Generation, predict
 from visatb.evaluation.predictions import Questions
 

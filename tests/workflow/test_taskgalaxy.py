@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from galaxy_examples import draw_pictures, save_tiny_clip, section
-from galaxy_server import answer, reply, votes
-from judge_server import Answer, JudgeServer, judge_server, question_of, verdict
-from running import run_workflow, workplace
 
+from tests.helpers.galaxy_examples import draw_pictures, save_tiny_clip, section
+from tests.helpers.galaxy_server import answer, reply, votes
+from tests.helpers.judge_server import Answer, JudgeServer, judge_server, question_of, verdict
+from tests.helpers.running import run_workflow, workplace
 from visatb.runtime.files import read_parquet
 
 DATA, EXPERIMENT = "galaxy-data.yaml", "galaxy.yaml"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from running import REPOSITORY, workplace
 
+from tests.helpers.running import REPOSITORY, workplace
 from visatb.data.demo.exchanges import demo_sample
 
 PAGE = (REPOSITORY / "docs" / "your_data.md").read_text(encoding="utf-8")

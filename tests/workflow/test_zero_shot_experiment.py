@@ -10,20 +10,18 @@ from typing import Any
 
 import pytest
 import torch
-from judge_server import judge_server
 from PIL import Image
-from running import TINY, dry_run, workplace
 from transformers import AutoProcessor, LlavaForConditionalGeneration
-from zero_shot_server import SCORES, answer
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-from training_examples import save_tiny
-from zero_shot_examples import hub_parquet, png, pope, write_benchmarks
-
+from tests.helpers.judge_server import judge_server
+from tests.helpers.paths import SCRIPTS
+from tests.helpers.running import TINY, dry_run, workplace
+from tests.helpers.training_examples import save_tiny
+from tests.helpers.zero_shot_examples import hub_parquet, png, pope, write_benchmarks
+from tests.helpers.zero_shot_server import SCORES, answer
 from visatb.evaluation.zero_shot.lmms_eval import VERSION
 
 LMMS_EVAL = os.environ.get("VISATB_LMMS_EVAL_PYTHON")
-SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
 
 needs_lmms_eval = pytest.mark.skipif(
     not LMMS_EVAL, reason="VISATB_LMMS_EVAL_PYTHON names no interpreter with lmms-eval"

@@ -1,0 +1,1 @@
+"""What tests share: examples, servers that answer, folders made once, ways to run the workflow."""

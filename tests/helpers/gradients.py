@@ -1,0 +1,50 @@
+"""Gradients of trainings, recorded and compared."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+from transformers import PreTrainedModel, TrainerCallback
+
+from visatb.training.batches.collator import Sample
+
+Gradients = dict[str, torch.Tensor]
+
+
+class Samples(Dataset[Sample]):
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self._samples = list(samples)
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self._samples[index]
+
+
+class Recorder(TrainerCallback):
+    """Keeps every step's gradients, as the optimiser is about to see them, and its logged loss."""
+
+    def __init__(self) -> None:
+        self.gradients: list[Gradients] = []
+        self.logs: list[dict[str, Any]] = []
+
+    def on_pre_optimizer_step(self, *_: Any, model: PreTrainedModel, **__: Any) -> None:
+        self.gradients.append(gradients_of(model))
+
+    def on_log(self, *_: Any, logs: dict[str, Any], **__: Any) -> None:
+        if "loss" in logs:
+            self.logs.append(logs)
+
+
+def gradients_of(model: PreTrainedModel) -> Gradients:
+    return {name: value.grad.detach().clone() for name, value in model.named_parameters() if value.grad is not None}
+
+
+def distance(found: Gradients, expected: Gradients) -> float:
+    """Return the length of the difference of two gradients, relative to the second."""
+    names = found.keys() | expected.keys()
+    zero = torch.zeros(())
+    difference = sum((found.get(n, zero).double() - expected.get(n, zero).double()).square().sum() for n in names)
+    return float((difference / sum(value.square().sum() for value in expected.values())).sqrt())

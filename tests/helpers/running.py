@@ -1,0 +1,50 @@
+"""Runs the workflow in a folder apart from the repository."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.paths import REPOSITORY
+
+SMALL = "config/experiments/demo-small.yaml"
+TINY = "tests/workflow/tiny.yaml"
+
+
+def command(folder: Path, *arguments: str, configfile: str = SMALL, code: Path = REPOSITORY) -> list[str]:
+    """Return the command line that runs the workflow of ``code`` in ``folder``."""
+    return [
+        str(Path(sys.executable).with_name("snakemake")),
+        *("--snakefile", str(code / "Snakefile"), "--directory", str(folder)),
+        *("--workflow-profile", str(code / "profiles" / "default")),
+        *("--configfile", configfile, *arguments),
+    ]
+
+
+def run_workflow(folder: Path, *arguments: str, configfile: str = SMALL, code: Path = REPOSITORY) -> str:
+    """Run the workflow in ``folder`` and return what it printed; anything but success fails the test."""
+    line = command(folder, *arguments, configfile=configfile, code=code)
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.fail(f"{' '.join(line)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    return done.stdout + done.stderr
+
+
+ACCOUNTS = {"plan", "show_tables", "show_final_tables", "collect_cost", "plot_cost", "collect_provenance"}
+"""Jobs that tell of the whole config, or of the plan, which does: of each change in it."""
+
+
+def dry_run(folder: Path, *arguments: str, configfile: str = SMALL, code: Path = REPOSITORY) -> set[str]:
+    """Return the jobs that a dry run names, without `ACCOUNTS`."""
+    printed = run_workflow(folder, "--dry-run", *arguments, configfile=configfile, code=code)
+    return set(re.findall(r"^  ([a-z_]+(?: [^\s:]+)*): ", printed, re.MULTILINE)) - {"all"} - ACCOUNTS
+
+
+def workplace(folder: Path) -> Path:
+    """Make ``folder`` a place to run the workflow in."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("config", "tests"):
+        (folder / name).symlink_to(REPOSITORY / name)
+    return folder
