@@ -29,8 +29,8 @@ from visatb.data.chat import chat_messages, open_image
 from visatb.evaluation.generate import Generation, LoadedModel
 from visatb.evaluation.predictions import Asked
 from visatb.models.families import load_model, load_processor
-from visatb.runtime.cli import named_number
 from visatb.runtime.files import read_parquet
+from visatb.runtime.words_on_command_lines import named_number
 
 AUTHORS_LIMIT = 2048
 Texts = list[str]

@@ -17,7 +17,7 @@ from side_by_side import write_figures
 
 from visatb.errors import friendly_exit
 from visatb.planning.measured_costs import job_measurements
-from visatb.runtime.cli import named_value
+from visatb.runtime.words_on_command_lines import named_value
 
 STAGES = {
     "data": ("draw_corpus", "prepare_source", "check_data", "match_subset", "collect_data_report", "build_mixture"),

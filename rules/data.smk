@@ -1,6 +1,69 @@
-# From annotation files to the training set of every run. All records are checked before anything is trained.
+# From published data sets or annotation files to the training set of every run. All records are checked before
+# anything is trained.
+
+from visatb.experiment.jobs.data import mixture_job, source_job, split_job, subset_job
 
 CORPUS = EXPERIMENT.config.corpus
+SOURCES = EXPERIMENT.sources
+
+# Rates that are left to the data are known when these are checked, not when rules are read.
+SAMPLING = [] if EXPERIMENT.config.sampling.is_resolved else "<results>/sampling.json"
+
+
+def ready_made_rows(run):
+    """`task:subset` -> the file with its rows, of the ready-made subsets that decide on a run's mixture."""
+    drawn = [task for task, subset in EXPERIMENT.runs[run].mixture.items() if subset != "train"]
+    return {
+        f"{task}:{subset}": str(EXPERIMENT.folder / "records" / task / f"{subset}.rows.parquet")
+        for task, subset in EXPERIMENT.ready_made
+        if task in drawn
+    }
+
+
+# Tasks that have a `source` are read, cleaned, merged and drawn before they are checked.
+rule prepare_source:
+    input:
+        unpack(lambda w: EXPERIMENT.source_files(w.task)),
+    output:
+        train=f"{EXPERIMENT.prepared_folder}/{{task}}/train.jsonl",
+        val=f"{EXPERIMENT.prepared_folder}/{{task}}/val.jsonl",
+        test=f"{EXPERIMENT.prepared_folder}/{{task}}/test.jsonl",
+        report=f"{EXPERIMENT.prepared_folder}/{{task}}/report.json",
+    log:
+        log_of("prepare_source/{task}"),
+    benchmark:
+        benchmark_of("prepare_source/{task}")
+    wildcard_constraints:
+        task=one_of(task for task in SOURCES if task in EXPERIMENT.tasks),
+    priority: 50
+    conda:
+        "../envs/train.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=480,
+    params:
+        job=lambda w: as_json(source_job(EXPERIMENT, w.task)),
+        files=lambda w: [
+            f"{split}={file}" for split, names in EXPERIMENT.source_files(w.task).items() for file in names
+        ],
+        images=f"{EXPERIMENT.prepared_folder}/images",
+        folder=lambda w: f"{EXPERIMENT.prepared_folder}/{w.task}",
+    shell:
+        program(
+            "data prepare_source",
+            "--job {params.job:q} --files {params.files:q} --images {params.images:q} --output {params.folder:q}",
+            python="$MODEL_PYTHON",
+        )
+
+
+# A fixed task has its train split alone.
+use rule prepare_source as prepare_fixed_source with:
+    output:
+        train=f"{EXPERIMENT.prepared_folder}/{{task}}/train.jsonl",
+        report=f"{EXPERIMENT.prepared_folder}/{{task}}/report.json",
+    wildcard_constraints:
+        task=one_of(task for task in SOURCES if task in EXPERIMENT.config.fixed_tasks),
+
 
 if CORPUS:
 
@@ -8,34 +71,31 @@ if CORPUS:
         output:
             [path for task, split in EXPERIMENT.splits for path in EXPERIMENT.files(task, split)],
         log:
-            "<results>/logs/draw_corpus.log",
+            log_of("draw_corpus"),
         benchmark:
-            "<results>/benchmarks/draw_corpus.tsv"
+            benchmark_of("draw_corpus")
         conda:
             "../envs/evaluate.yaml"
         resources:
             mem_mb=2000,
             runtime=30,
         params:
-            options=options(
-                folder=EXPERIMENT.config.data_folder,
-                seed=CORPUS.seed,
-                **dict(CORPUS.samples),
-            ),
+            corpus=as_json(CORPUS),
+            folder=EXPERIMENT.config.data_folder,
         shell:
-            "python $SCRIPTS/draw_corpus.py {params.options} --processes {threads} > {log} 2>&1"
+            program("data draw_corpus", "--corpus {params.corpus:q} --folder {params.folder:q} --processes {threads}")
 
 
 rule check_data:
     input:
-        files=lambda w: EXPERIMENT.files(w.task, w.split),
+        lambda w: EXPERIMENT.files(w.task, w.split),
     output:
         records="<results>/records/{task}/{split}.parquet",
         report="<results>/records/{task}/{split}.report.json",
     log:
-        "<results>/logs/check_data/{task}.{split}.log",
+        log_of("check_data/{task}.{split}"),
     benchmark:
-        "<results>/benchmarks/check_data/{task}.{split}.tsv"
+        benchmark_of("check_data/{task}.{split}")
     priority: 40
     conda:
         "../envs/evaluate.yaml"
@@ -43,20 +103,12 @@ rule check_data:
         mem_mb=4000,
         runtime=120,
     params:
-        options=lambda w: options(
-            task=w.task,
-            split=w.split,
-            image_folder=EXPERIMENT.image_folder(w.task),
-            tolerated=EXPERIMENT.config.on_bad_records,
-            metrics=EXPERIMENT.box_metrics(w.task),
-            task_field=EXPERIMENT.settings(w.task).task_field,
-            other_fields=EXPERIMENT.other_fields(w.task),
-            number_ids=EXPERIMENT.config.duplicate_ids == "number",
-        ),
+        job=lambda w: as_json(split_job(EXPERIMENT, w.task, w.split)),
     shell:
-        "VISATB_PROGRESS_FD=3 python $SCRIPTS/check_data.py {params.options} --files {input.files:q}"
-        " --processes {threads}"
-        " --output {output.records:q} --report {output.report:q} 3>&2 > {log:q} 2>&1"
+        program(
+            "data check_data",
+            "--job {params.job:q} --files {input:q} --processes {threads} --output {output.records:q} --report {output.report:q}",
+        )
 
 
 # Which rows of train a ready-made mini or large subset holds; mini must lie within large.
@@ -72,9 +124,9 @@ rule match_subset:
     output:
         "<results>/records/{task}/{subset}.rows.parquet",
     log:
-        "<results>/logs/match_subset/{task}.{subset}.log",
+        log_of("match_subset/{task}.{subset}"),
     benchmark:
-        "<results>/benchmarks/match_subset/{task}.{subset}.tsv"
+        benchmark_of("match_subset/{task}.{subset}")
     wildcard_constraints:
         subset="mini|large",
     priority: 40
@@ -84,18 +136,13 @@ rule match_subset:
         mem_mb=4000,
         runtime=60,
     params:
-        options=lambda w: options(
-            task=w.task,
-            subset=w.subset,
-            image_folder=EXPERIMENT.image_folder(w.task),
-            task_field=EXPERIMENT.settings(w.task).task_field,
-            other_fields=EXPERIMENT.other_fields(w.task),
-            number_ids=EXPERIMENT.config.duplicate_ids == "number",
-        ),
-        mini=lambda w, input: f"--mini {shlex.quote(input.mini)}" if input.mini else "",
+        job=lambda w: as_json(subset_job(EXPERIMENT, w.task)),
     shell:
-        "python $SCRIPTS/match_subset.py {params.options} --files {input.files:q} --train {input.train:q}"
-        " {params.mini} --output {output:q} > {log:q} 2>&1"
+        program(
+            "data match_subset",
+            "--job {params.job:q} --subset {wildcards.subset} --files {input.files:q} --train {input.train:q}"
+            " --mini {input.mini:q} --output {output:q}",
+        )
 
 
 rule collect_data_report:
@@ -104,9 +151,9 @@ rule collect_data_report:
     output:
         "<results>/data_report.tsv",
     log:
-        "<results>/logs/collect_data_report.log",
+        log_of("collect_data_report"),
     benchmark:
-        "<results>/benchmarks/collect_data_report.tsv"
+        benchmark_of("collect_data_report")
     priority: 50
     conda:
         "../envs/evaluate.yaml"
@@ -114,7 +161,7 @@ rule collect_data_report:
         mem_mb=1000,
         runtime=10,
     shell:
-        "python $SCRIPTS/collect_data_report.py --reports {input:q} --output {output:q} > {log:q} 2>&1"
+        program("data collect_data_report", "--reports {input:q} --output {output:q}")
 
 
 rule build_mixture:
@@ -127,9 +174,9 @@ rule build_mixture:
     output:
         "<results>/mixtures/{run}.arrow",
     log:
-        "<results>/logs/build_mixture/{run}.log",
+        log_of("build_mixture/{run}"),
     benchmark:
-        "<results>/benchmarks/build_mixture/{run}.tsv"
+        benchmark_of("build_mixture/{run}")
     priority: 40
     conda:
         "../envs/evaluate.yaml"
@@ -137,14 +184,12 @@ rule build_mixture:
         mem_mb=8000,
         runtime=60,
     params:
+        job=lambda w: as_json(mixture_job(EXPERIMENT, w.run)),
         records=EXPERIMENT.folder / "records",
-        options=lambda w: options(
-            subset=pairs(EXPERIMENT.runs[w.run].mixture),
-            rate=given_rates(),
-            seed=EXPERIMENT.config.seed,
-            sampling=EXPERIMENT.folder / "sampling.json" if SAMPLING else None,
-        ),
-        rows=lambda w: options(rows=pairs(ready_made_rows(w.run))),
+        rows=lambda w: pairs(ready_made_rows(w.run)),
     shell:
-        "python $SCRIPTS/build_mixture.py --records {params.records:q} {params.options}"
-        " {params.rows} --output {output:q} > {log:q} 2>&1"
+        program(
+            "data build_mixture",
+            "--job {params.job:q} --records {params.records:q} --sampling {input.sampling:q} --rows {params.rows:q}"
+            " --output {output:q}",
+        )

@@ -3,7 +3,6 @@
 
 include: "common.smk"
 include: "options.smk"
-include: "data_options.smk"
 include: "zero_shot_options.smk"
 include: "report_options.smk"
 include: "reuse_options.smk"
@@ -17,7 +16,6 @@ pathvars:
 report: "../report/workflow.rst"
 
 
-include: "prepare.smk"
 include: "data.smk"
 include: "plan.smk"
 include: "model.smk"

@@ -7,6 +7,16 @@ RECORDS = [f"<results>/records/{task}/{split}.parquet" for task, split in EXPERI
 ROWS = [f"<results>/records/{task}/{subset}.rows.parquet" for task, subset in EXPERIMENT.ready_made]
 
 
+def model_to_count():
+    """The model's processor: of a checkpoint that the workflow makes, what it is made from, so that none is waited for."""
+    model = EXPERIMENT.model
+    if model.pretraining:
+        return dict(tiny=model.family)
+    if model.assemble:
+        return dict(pieces=pairs({name: piece.source for name, piece in model.assemble}))
+    return dict(base=model.source)
+
+
 rule count_tokens:
     input:
         records=RECORDS,

@@ -12,6 +12,7 @@ sys.path.insert(0, workflow.basedir)
 from visatb.config.loading import read_yaml
 from visatb.experiment.checks.taskgalaxy import checked_data_set, makes_data_alone
 from visatb.errors import VisatbError
+from visatb.runtime.cli import as_json
 from visatb.runtime.locking import hold
 from visatb.runtime.patterns import one_of
 
@@ -23,7 +24,7 @@ try:
 except VisatbError as mistake:
     raise WorkflowError(str(mistake)) from None
 
-# Rules call `python $SCRIPTS/<rule>.py`, which finds the library wherever the working directory is; a job in a conda
+# Rules call `python $SCRIPTS/<stage>.py <rule>`, which finds the library wherever the working directory is; a job in a conda
 # environment finds that environment's python first.
 os.environ |= {
     "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
@@ -46,3 +47,17 @@ def options(**values):
 
 def pairs(mapping):
     return [f"{name}={value}" for name, value in mapping.items()]
+
+
+def log_of(name):
+    return f"<results>/logs/{name}.log"
+
+
+def benchmark_of(name):
+    return f"<results>/benchmarks/{name}.tsv"
+
+
+def program(subcommand, flags, python="python"):
+    """A job's command: a subcommand `stage rule` of the programs. Progress goes to the terminal, the rest to the log."""
+    stage, rule = subcommand.split()
+    return f"VISATB_PROGRESS_FD=3 {python} $SCRIPTS/{stage}.py {rule} {flags} 3>&2 > {{log:q}} 2>&1"

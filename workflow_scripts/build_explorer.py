@@ -8,8 +8,8 @@ from visatb.balancing.weights import measured_balance, validation_samples
 from visatb.errors import friendly_exit
 from visatb.reporting.explorer.data import explorer_data
 from visatb.reporting.explorer.page import explorer_page
-from visatb.runtime.cli import groups, named_number
 from visatb.runtime.files import atomic_path
+from visatb.runtime.words_on_command_lines import groups, named_number
 
 
 @friendly_exit

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from visatb.errors import friendly_exit
 from visatb.planning.measured_costs import job_measurements, jobs_cost, runs_cost
-from visatb.runtime.cli import named_number
 from visatb.runtime.files import write_table
 from visatb.runtime.tables import read_columns
+from visatb.runtime.words_on_command_lines import named_number
 
 
 @friendly_exit

@@ -4,9 +4,9 @@ import argparse
 
 from visatb.config.taskgalaxy import TaskGalaxyConfig
 from visatb.errors import friendly_exit
-from visatb.runtime.cli import named_value
 from visatb.runtime.files import read_table, write_json, write_table, write_text
 from visatb.runtime.progress import say
+from visatb.runtime.words_on_command_lines import named_value
 from visatb.taskgalaxy.funnel import funnel
 from visatb.taskgalaxy.provenance import funnel_text, provenance, provenance_markdown
 

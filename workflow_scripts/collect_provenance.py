@@ -5,8 +5,8 @@ import json
 
 from visatb.errors import friendly_exit
 from visatb.experiment.provenance import provenance, provenance_table
-from visatb.runtime.cli import named_value
 from visatb.runtime.files import write_json, write_table
+from visatb.runtime.words_on_command_lines import named_value
 
 
 @friendly_exit

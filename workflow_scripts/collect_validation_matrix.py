@@ -7,8 +7,8 @@ from visatb.balancing.cli import add_seeds, add_validation
 from visatb.balancing.run_names import repetitions
 from visatb.balancing.weights import score_origins, validation_matrix, validation_samples
 from visatb.errors import friendly_exit
-from visatb.runtime.cli import groups, named_value
 from visatb.runtime.files import write_table
+from visatb.runtime.words_on_command_lines import groups, named_value
 from visatb.scores.columns import column_names
 from visatb.scores.origins import MEASURED, run_origins
 from visatb.scores.tidy import tidy_scores

@@ -3,8 +3,8 @@
 import argparse
 
 from visatb.errors import friendly_exit
-from visatb.runtime.cli import named_value
 from visatb.runtime.files import write_table
+from visatb.runtime.words_on_command_lines import named_value
 from visatb.scores.visual_contribution import contribution_table, contributions_of
 
 

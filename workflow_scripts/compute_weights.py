@@ -6,8 +6,8 @@ from visatb.balancing.cli import add_balancing, balance_settings
 from visatb.balancing.matrix import scored_runs
 from visatb.balancing.weights import measure_weights, score_origins, validation_samples
 from visatb.errors import friendly_exit
-from visatb.runtime.cli import groups, named_number
 from visatb.runtime.files import write_json, write_parquet, write_table
+from visatb.runtime.words_on_command_lines import groups, named_number
 
 TABLES = ("contributions", "contributions_intervals", "difficulty", "weights", "weights_comparison")
 

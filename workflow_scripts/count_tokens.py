@@ -11,9 +11,9 @@ import pyarrow as pa
 from visatb.data.mixtures import subset_rows
 from visatb.errors import VisatbError, friendly_exit
 from visatb.planning.token_ledger import COUNTED_AT_MOST, Counts, MicroBatches, token_ledger
-from visatb.runtime.cli import named_value
 from visatb.runtime.files import parquet_batches, parquet_length, taken_rows, write_json, write_parquet, write_table
 from visatb.runtime.progress import say
+from visatb.runtime.words_on_command_lines import named_value
 
 BATCH = 4096
 """Records that are read at a time."""

@@ -3,8 +3,8 @@
 import argparse
 
 from visatb.errors import VisatbError, friendly_exit
-from visatb.runtime.cli import named_number, named_value
 from visatb.runtime.files import read_parquet, write_parquet
+from visatb.runtime.words_on_command_lines import named_number, named_value
 from visatb.scores.imported import ImportedScore, imported_table
 
 

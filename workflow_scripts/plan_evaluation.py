@@ -9,8 +9,8 @@ from visatb.balancing.evaluation_sizes import evaluation_sizes
 from visatb.balancing.matrix import scored_runs
 from visatb.balancing.weights import validation_samples
 from visatb.errors import friendly_exit
-from visatb.runtime.cli import groups, named_value
 from visatb.runtime.files import write_table
+from visatb.runtime.words_on_command_lines import groups, named_value
 
 
 @friendly_exit

@@ -5,7 +5,7 @@ import argparse
 from visatb.errors import friendly_exit
 from visatb.reporting.figures.style import save_figure
 from visatb.reporting.figures.visual_contribution import visual_contribution_figure
-from visatb.runtime.cli import named_value
+from visatb.runtime.words_on_command_lines import named_value
 from visatb.scores.visual_contribution import contributions_of
 
 

@@ -8,9 +8,9 @@ from visatb.config.endpoints import Endpoint
 from visatb.endpoints.cli import add_connection, connection_of
 from visatb.errors import friendly_exit
 from visatb.evaluation.predictions import Answering, Questions, answer_all
-from visatb.runtime.cli import named_number
 from visatb.runtime.devices import computes_on_cpu
 from visatb.runtime.files import read_table
+from visatb.runtime.words_on_command_lines import named_number
 
 
 def arguments() -> argparse.Namespace:

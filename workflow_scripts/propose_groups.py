@@ -11,11 +11,11 @@ from visatb.errors import VisatbError, friendly_exit
 from visatb.reporting.figures.groups import groups_figure
 from visatb.reporting.figures.style import save_figure
 from visatb.reporting.read_results import read_contributions
-from visatb.runtime.cli import groups as read_groups
-from visatb.runtime.cli import named_value
 from visatb.runtime.files import read_json, write_table, write_text
 from visatb.runtime.progress import say
 from visatb.runtime.tables import text_table
+from visatb.runtime.words_on_command_lines import groups as read_groups
+from visatb.runtime.words_on_command_lines import named_value
 
 LABELS = {
     "contributions": "distance: 1 - mean contribution to each other",

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 
 from visatb.errors import friendly_exit
 from visatb.planning.sampling_rates import TrainSizes, resolved_rates
-from visatb.runtime.cli import groups, named_value, number_or_auto
 from visatb.runtime.files import write_json
 from visatb.runtime.progress import say
+from visatb.runtime.words_on_command_lines import groups, named_value, number_or_auto
 
 
 @friendly_exit

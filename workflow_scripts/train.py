@@ -4,9 +4,9 @@ import argparse
 import os
 
 from visatb.errors import friendly_exit
-from visatb.runtime.cli import groups, named_number, named_value
 from visatb.runtime.devices import computes_on_cpu
 from visatb.runtime.files import read_table
+from visatb.runtime.words_on_command_lines import groups, named_number, named_value
 from visatb.training.l2t.task_templates import read_templates
 from visatb.training.loss.methods import METHOD_NAMES, Method
 

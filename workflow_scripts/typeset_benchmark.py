@@ -8,8 +8,8 @@ from visatb.reporting.read_results import read_benchmark
 from visatb.reporting.tables.latex import latex_table
 from visatb.reporting.tables.paper_table import markdown_table
 from visatb.reporting.tables.result_tables import methods_table
-from visatb.runtime.cli import groups, named_value
 from visatb.runtime.files import write_text
+from visatb.runtime.words_on_command_lines import groups, named_value
 
 
 @friendly_exit

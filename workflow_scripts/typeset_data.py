@@ -7,9 +7,9 @@ from visatb.errors import friendly_exit
 from visatb.reporting.tables.latex import latex_table
 from visatb.reporting.tables.paper_table import markdown_table
 from visatb.reporting.tables.result_tables import data_table
-from visatb.runtime.cli import groups, named_value
 from visatb.runtime.files import write_text
 from visatb.runtime.tables import read_columns
+from visatb.runtime.words_on_command_lines import groups, named_value
 
 
 @friendly_exit

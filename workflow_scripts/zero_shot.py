@@ -9,8 +9,8 @@ from visatb.errors import friendly_exit
 from visatb.evaluation.zero_shot.benchmarks import Benchmark
 from visatb.evaluation.zero_shot.lmms_eval import Asking, own_loader, server_client
 from visatb.evaluation.zero_shot.run import ask_benchmarks
-from visatb.runtime.cli import named_value
 from visatb.runtime.devices import computes_on_cpu
+from visatb.runtime.words_on_command_lines import named_value
 
 
 def arguments() -> argparse.Namespace:

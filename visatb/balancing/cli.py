@@ -3,7 +3,7 @@
 import argparse
 
 from visatb.config.balancing import BalanceSettings
-from visatb.runtime.cli import named_value, number_or_auto
+from visatb.runtime.words_on_command_lines import named_value, number_or_auto
 from visatb.scores.columns import column
 
 

@@ -1,7 +1,7 @@
 """Records that cannot be used: counted by kind, with the first places of each, and refused where they are too many."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,18 @@ class Report:
                 f"{where}: {number} of {self.records} records cannot be used ({kinds}); "
                 f"mend them, or allow a share with on_bad_records:\n{bullet_list(self.offenders)}"
             )
+
+
+def report_row(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a report (`Report.as_json`) as a row of data_report.tsv."""
+    return {
+        "task": report["task"],
+        "split": report["split"],
+        "records": report["records"],
+        "of_other_tasks": report["of_other_tasks"],
+        "left_out": sum(report["bad"].values()),
+        "reasons": ", ".join(f"{kind}: {count}" for kind, count in report["bad"].items()),
+    }
 
 
 def kind_of(value: object) -> str:

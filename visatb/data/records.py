@@ -1,7 +1,7 @@
 """Reading people's LLaVA-format files: every record is checked, and every bad one is reported with its reason."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from visatb.data.bad_records import BadRecordError, Report, kind_of
 from visatb.data.boxes import parse_box
 from visatb.data.images import Images
+from visatb.data.jobs import SplitJob
 from visatb.data.json_records import placed_records
 from visatb.errors import VisatbError
 from visatb.runtime.files import atomic_path
@@ -33,74 +34,42 @@ CHUNK = 4096
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class WantedSplit:
-    """Where one split of a task is, and what is expected there.
-
-    Attributes:
-        task: the task's name.
-        split: ``train``, ``val`` or ``test``.
-        files: JSON lists or JSON-lines files of LLaVA-format records.
-        image_folder: what image paths are relative to.
-        boxes: whether every answer must be a box.
-        task_field: what the records' ``task`` says, where one file holds several tasks. The others' are passed over.
-        other_fields: what it may say of other tasks; anything else is an unknown task.
-        number_ids: give an id that was there before the ending ``-2``, ``-3``, ... instead of refusing its record.
-    """
-
-    task: str
-    split: str
-    files: Sequence[str | Path]
-    image_folder: str | Path
-    boxes: bool = False
-    task_field: str | None = None
-    other_fields: Collection[str] = ()
-    number_ids: bool = False
-
-
-def read_split(
-    task: str,
-    split: str,
-    files: Sequence[str | Path],
-    image_folder: str | Path,
-    tolerated: float = 0.0,
-    boxes: bool = False,
-    **more: Any,
-) -> tuple[pa.Table, Report]:
-    """Read and check one split of a task (`WantedSplit`).
+def read_split(job: SplitJob, files: Sequence[str | Path]) -> tuple[pa.Table, Report]:
+    """Read and check one split of a task, of JSON lists or JSON-lines files with LLaVA-format records.
 
     Returns:
         The good records in `RECORD_SCHEMA` (an ``image`` is a path from the working directory, or null) and the report.
 
     Raises:
-        VisatbError: a file is missing or no JSON, no record is there, or a larger share than ``tolerated`` is bad.
+        VisatbError: a file is missing or no JSON, no record is there, or a larger share than ``job.tolerated`` is bad.
     """
-    wanted = WantedSplit(task, split, files, image_folder, boxes, **more)
-    report = Report(task, split)
-    batches = list(_good_batches(wanted, report, processes=1))
-    report.refuse_if_bad(files, tolerated)
+    report = Report(job.task, job.split)
+    batches = list(_good_batches(job, files, report, processes=1))
+    report.refuse_if_bad(files, job.tolerated)
     return pa.Table.from_batches(batches, RECORD_SCHEMA), report
 
 
-def write_split(output: str | Path, wanted: WantedSplit, tolerated: float = 0.0, processes: int = 1) -> Report:
+def write_split(output: str | Path, job: SplitJob, files: Sequence[str | Path], processes: int = 1) -> Report:
     """Check one split of a task and write its good records as Parquet, atomically, holding few of them at a time.
 
     ``processes`` look at the images. Raises `VisatbError` as `read_split` does.
     """
-    report = Report(wanted.task, wanted.split)
+    report = Report(job.task, job.split)
     with atomic_path(output) as temporary:
         with pq.ParquetWriter(temporary, RECORD_SCHEMA, compression="zstd", write_page_checksum=True) as writer:
-            for batch in _good_batches(wanted, report, processes):
+            for batch in _good_batches(job, files, report, processes):
                 writer.write_batch(batch)
-        report.refuse_if_bad(wanted.files, tolerated)
+        report.refuse_if_bad(files, job.tolerated)
     return report
 
 
-def _good_batches(wanted: WantedSplit, report: Report, processes: int) -> Iterator[pa.RecordBatch]:
+def _good_batches(
+    job: SplitJob, files: Sequence[str | Path], report: Report, processes: int
+) -> Iterator[pa.RecordBatch]:
     ids: set[str] = set()
-    with Images(wanted.image_folder, processes) as images:
-        checks = _Checks(wanted, images, with_boxes=wanted.boxes)
-        records = _placed_records(wanted)
+    with Images(job.image_folder, processes) as images:
+        checks = _Checks(job, images)
+        records = _placed_records(job, files)
         while chunk := list(islice(records, CHUNK)):
             images.look_at(r.get("image") for _, r in chunk if isinstance(r, dict) and not checks.is_of_another(r))
             rows = [row for place, record in chunk if (row := _good_row(place, record, checks, ids, report))]
@@ -114,7 +83,7 @@ def _good_row(place: str, record: Any, checks: "_Checks", ids: set[str], report:
     report.records += 1
     try:
         row = checks.checked(record)
-        row["id"] = _unused(row["id"], ids, checks.wanted.number_ids)
+        row["id"] = _unused(row["id"], ids, checks.job.number_ids)
     except BadRecordError as error:
         report.note(place, error)
         return None
@@ -132,12 +101,12 @@ def _unused(name: str, ids: set[str], may_number: bool) -> str:
     return next(other for number in count(2) if (other := f"{name}-{number}") not in ids)
 
 
-def _placed_records(wanted: WantedSplit) -> Iterator[tuple[str, Any]]:
-    where = f"task '{wanted.task}', split {wanted.split}"
-    paths = [Path(file) for file in wanted.files]
+def _placed_records(job: SplitJob, files: Sequence[str | Path]) -> Iterator[tuple[str, Any]]:
+    where = f"task '{job.task}', split {job.split}"
+    paths = [Path(file) for file in files]
     sizes = [os.path.getsize(path) if path.is_file() else 0 for path in paths]
     megabytes = max(1, sum(sizes) // 2**20)
-    progress = Progress(f"{wanted.task} {wanted.split}", "MB of annotations checked", megabytes)
+    progress = Progress(f"{job.task} {job.split}", "MB of annotations checked", megabytes)
     before, number = 0, 0
     try:
         for path, size in zip(paths, sizes, strict=True):
@@ -154,16 +123,15 @@ def _placed_records(wanted: WantedSplit) -> Iterator[tuple[str, Any]]:
 class _Checks:
     """What a record of one task's split must be."""
 
-    wanted: WantedSplit
+    job: SplitJob
     images: Images
-    with_boxes: bool
 
     def is_of_another(self, record: Any) -> bool:
         """Return whether a record belongs to another known task in the same files."""
-        if self.wanted.task_field is None or not isinstance(record, dict):
+        if self.job.task_field is None or not isinstance(record, dict):
             return False
         said = record.get("task")
-        return isinstance(said, str) and said != self.wanted.task_field and said in self.wanted.other_fields
+        return isinstance(said, str) and said != self.job.task_field and said in self.job.other_fields
 
     def checked(self, record: Any) -> Row:
         """Return a record as a row of `RECORD_SCHEMA`, or raise `BadRecordError`."""
@@ -171,8 +139,8 @@ class _Checks:
             raise BadRecordError("no record", f"expected an object with id and conversations, found {kind_of(record)}")
         name = checked_id(record)
         self._check_task(record)
-        turns, truths = checked_turns(record.get("conversations"), several=self.wanted.split != "train")
-        if self.with_boxes:
+        turns, truths = checked_turns(record.get("conversations"), several=self.job.split != "train")
+        if self.job.boxes:
             _check_boxes(turns, truths)
         image = None if record.get("image") in (None, "") else self.images.path(record["image"])
         if image is None and any("<image>" in turn["value"] for turn in turns):
@@ -180,12 +148,12 @@ class _Checks:
         return {"id": name, "image": image, "conversations": turns, "truths": truths}
 
     def _check_task(self, record: Row) -> None:
-        expected = self.wanted.task_field or self.wanted.task
-        said = record.get("task", None if self.wanted.task_field else expected)
+        expected = self.job.task_field or self.job.task
+        said = record.get("task", None if self.job.task_field else expected)
         if said == expected:
             return
-        if self.wanted.task_field:
-            known = ", ".join([expected, *sorted(self.wanted.other_fields)])
+        if self.job.task_field:
+            known = ", ".join([expected, *sorted(self.job.other_fields)])
             raise BadRecordError("unknown task", f"'task' says {said!r}; known are {known} (see task_field)")
         raise BadRecordError("other task", f"is of the task '{said}', expected '{expected}'")
 

@@ -4,12 +4,14 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from visatb.errors import VisatbError, bullet_list
+from visatb.runtime.files import read_parquet
 
 ROW_SCHEMA = pa.schema([("row", pa.int64())])
 SHOWN = 5
@@ -63,6 +65,15 @@ def check_nested(mini: np.ndarray, large: np.ndarray, train: pa.Table, task: str
 def subset_table(rows: np.ndarray) -> pa.Table:
     """Return rows as a table to be written."""
     return pa.table({"row": rows}, schema=ROW_SCHEMA)
+
+
+def read_rows(files: Mapping[str, str | Path]) -> dict[tuple[str, str], np.ndarray]:
+    """Return (task, subset) -> the rows in the file (`subset_table`) that ``task:subset`` names."""
+    rows = {}
+    for name, file in files.items():
+        task, _, subset = name.rpartition(":")
+        rows[task, subset] = read_parquet(file)["row"].to_numpy()
+    return rows
 
 
 def _keys(table: pa.Table) -> Iterable[bytes]:

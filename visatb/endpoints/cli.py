@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from visatb.runtime.cli import named_value
+from visatb.runtime.words_on_command_lines import named_value
 
 
 def add_connection(parser: argparse._ActionsContainer) -> None:

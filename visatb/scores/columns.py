@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from visatb.runtime.cli import named_value
+from visatb.runtime.words_on_command_lines import named_value
 from visatb.scores.metrics import METRICS
 
 Groups = Mapping[str, Sequence[str]]

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.data_examples import Record, picture, record, write_list
-from visatb.data.records import read_split
+from tests.helpers.data_examples import Record, picture, read_split, record, write_list
 from visatb.errors import VisatbError
 from visatb.training.loss.weighting import weights_of
 
@@ -23,45 +22,45 @@ def without(key: str) -> Record:
     return {name: value for name, value in record().items() if name != key}
 
 
-# name: (a bad record, the metrics of its task, what the message says)
+# name: (a bad record, whether its task wants boxes, what the message says)
 RECORDS: dict[str, tuple[Any, list[str], list[str]]] = {
-    "text": ("a record", [], ["no record", "found text"]),
-    "list": ([record()], [], ["no record", "found a list"]),
-    "no id": (without("id"), [], ["no id", "'id' is missing"]),
-    "empty id": (record(""), [], ["no id", "expected text or a whole number"]),
-    "list id": (record(["a"]), [], ["no id", "'id' is a list"]),
-    "true id": (record(True), [], ["no id", "'id' is true or false"]),
-    "duplicate id": (record("good"), [], ["duplicate id", "'good'", "make ids unique"]),
-    "no conversations": (without("conversations"), [], ["no list of 'conversations'"]),
-    "empty conversations": (turns(), [], ["no list of 'conversations'"]),
-    "text for conversations": (record() | {"conversations": "hello"}, [], ["no list of 'conversations'"]),
-    "turns out of order": (turns(TURNS[1], TURNS[0]), [], ["turn 1 is from 'gpt', expected 'human'"]),
-    "two answers": (turns(*TURNS, TURNS[1]), [], ["turn 3 is from 'gpt', expected 'human'"]),
-    "ends with human": (turns(*TURNS, TURNS[0]), [], ["ends with a human turn", "answer from 'gpt'"]),
-    "unknown speaker": (turns({"from": "user", "value": "x"}), [], ["turn 1 is from 'user', expected 'human'"]),
-    "a turn of text": (turns("hello"), [], ["turn 1 is from text, expected 'human'"]),
-    "no value": (turns(TURNS[0], {"from": "gpt"}), [], ["'value' of turn 2 is missing, expected text"]),
-    "number answer": (record(answer=7), [], ["'value' of turn 2 is the number 7, expected text"]),
-    "list answer in train": (record(answer=["a", "b"]), [], ["'value' of turn 2 is a list, expected text"]),
-    "empty answer": (record(answer=" \n"), [], ["turn 2 (from gpt) is empty"]),
-    "half a character": (record(answer="smile \ud83d"), [], ["broken character", "smile"]),
-    "missing image": (record(image="b.png"), [], ["missing image", "b.png is not there"]),
-    "folder for an image": (record(image="inner"), [], ["missing image", "inner is not there"]),
-    "unreadable image": (record(image="text.png"), [], ["unreadable image", "text.png cannot be read"]),
-    "half an image": (record(image="half.png"), [], ["unreadable image", "half.png"]),
-    "empty image": (record(image="empty.png"), [], ["unreadable image", "empty.png"]),
-    "image above the folder": (record(image="../outside.png"), [], ["image outside", "../outside.png", "images"]),
-    "link out of the folder": (record(image="link.png"), [], ["image outside", "link.png"]),
-    "two images": (record(image=["a.png", "b.png"]), [], ["'image' is a list", "one image"]),
-    "strange image name": (record(image="a\0.png"), [], ["cannot be read"]),
-    "<image> without image": (without("image"), [], ["says <image> but names no image"]),
-    "other task": (record(task="gqa"), [], ["other task", "'gqa', expected 'vqa'"]),
-    "box in pixels": (record(answer="[10, 20, 30, 40]"), ["IoU"], ["box", "[10, 20, 30, 40]", "within 0-1"]),
-    "box beyond the edge": (record(answer="[0.1, 0.2, 0.3, 1.01]"), ["mean_IoU"], ["box", "within 0-1"]),
-    "negative box": (record(answer="[-0.1, 0.2, 0.3, 1.0]"), ["mean_IoU"], ["box", "within 0-1"]),
-    "box the wrong way": (record(answer="[0.5, 0.2, 0.3, 0.4]"), ["IoU"], ["box", "[x1, y1, x2, y2]"]),
-    "box of three": (record(answer="[0.5, 0.2, 0.3]"), ["IoU"], ["box", "is no box"]),
-    "word for a box": (record(answer="left"), ["EM", "IoU"], ["box", "'left' is no box"]),
+    "text": ("a record", False, ["no record", "found text"]),
+    "list": ([record()], False, ["no record", "found a list"]),
+    "no id": (without("id"), False, ["no id", "'id' is missing"]),
+    "empty id": (record(""), False, ["no id", "expected text or a whole number"]),
+    "list id": (record(["a"]), False, ["no id", "'id' is a list"]),
+    "true id": (record(True), False, ["no id", "'id' is true or false"]),
+    "duplicate id": (record("good"), False, ["duplicate id", "'good'", "make ids unique"]),
+    "no conversations": (without("conversations"), False, ["no list of 'conversations'"]),
+    "empty conversations": (turns(), False, ["no list of 'conversations'"]),
+    "text for conversations": (record() | {"conversations": "hello"}, False, ["no list of 'conversations'"]),
+    "turns out of order": (turns(TURNS[1], TURNS[0]), False, ["turn 1 is from 'gpt', expected 'human'"]),
+    "two answers": (turns(*TURNS, TURNS[1]), False, ["turn 3 is from 'gpt', expected 'human'"]),
+    "ends with human": (turns(*TURNS, TURNS[0]), False, ["ends with a human turn", "answer from 'gpt'"]),
+    "unknown speaker": (turns({"from": "user", "value": "x"}), False, ["turn 1 is from 'user', expected 'human'"]),
+    "a turn of text": (turns("hello"), False, ["turn 1 is from text, expected 'human'"]),
+    "no value": (turns(TURNS[0], {"from": "gpt"}), False, ["'value' of turn 2 is missing, expected text"]),
+    "number answer": (record(answer=7), False, ["'value' of turn 2 is the number 7, expected text"]),
+    "list answer in train": (record(answer=["a", "b"]), False, ["'value' of turn 2 is a list, expected text"]),
+    "empty answer": (record(answer=" \n"), False, ["turn 2 (from gpt) is empty"]),
+    "half a character": (record(answer="smile \ud83d"), False, ["broken character", "smile"]),
+    "missing image": (record(image="b.png"), False, ["missing image", "b.png is not there"]),
+    "folder for an image": (record(image="inner"), False, ["missing image", "inner is not there"]),
+    "unreadable image": (record(image="text.png"), False, ["unreadable image", "text.png cannot be read"]),
+    "half an image": (record(image="half.png"), False, ["unreadable image", "half.png"]),
+    "empty image": (record(image="empty.png"), False, ["unreadable image", "empty.png"]),
+    "image above the folder": (record(image="../outside.png"), False, ["image outside", "../outside.png", "images"]),
+    "link out of the folder": (record(image="link.png"), False, ["image outside", "link.png"]),
+    "two images": (record(image=["a.png", "b.png"]), False, ["'image' is a list", "one image"]),
+    "strange image name": (record(image="a\0.png"), False, ["cannot be read"]),
+    "<image> without image": (without("image"), False, ["says <image> but names no image"]),
+    "other task": (record(task="gqa"), False, ["other task", "'gqa', expected 'vqa'"]),
+    "box in pixels": (record(answer="[10, 20, 30, 40]"), True, ["box", "[10, 20, 30, 40]", "within 0-1"]),
+    "box beyond the edge": (record(answer="[0.1, 0.2, 0.3, 1.01]"), True, ["box", "within 0-1"]),
+    "negative box": (record(answer="[-0.1, 0.2, 0.3, 1.0]"), True, ["box", "within 0-1"]),
+    "box the wrong way": (record(answer="[0.5, 0.2, 0.3, 0.4]"), True, ["box", "[x1, y1, x2, y2]"]),
+    "box of three": (record(answer="[0.5, 0.2, 0.3]"), True, ["box", "is no box"]),
+    "word for a box": (record(answer="left"), True, ["box", "'left' is no box"]),
 }
 
 
@@ -78,21 +77,21 @@ def images(tmp_path: Path) -> Path:
     return folder
 
 
-def refusal(files: list[Path], images: Path, metrics: list[str]) -> str:
+def refusal(files: list[Path], images: Path, boxes: bool) -> str:
     with pytest.raises(VisatbError) as error:
-        read_split("vqa", "train", files, images, metrics=metrics)
+        read_split("vqa", "train", files, images, boxes=boxes)
     return str(error.value)
 
 
 @pytest.mark.parametrize("ending", ["json", "jsonl"])
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_bad_record_is_told_with_its_place(images: Path, name: str, ending: str):
-    bad, metrics, fragments = RECORDS[name]
-    good = GOOD if not metrics else record("good", answer="[0, 0, 1, 1]")
+    bad, boxes, fragments = RECORDS[name]
+    good = GOOD if not boxes else record("good", answer="[0, 0, 1, 1]")
     file = write_list(images.parent / f"train.{ending}", [good, bad])
     if ending == "jsonl":
         file.write_text("\n".join(map(json.dumps, [good, bad])))
-    message = refusal([file], images, metrics)
+    message = refusal([file], images, boxes)
     place = "record 2" if ending == "json" else "line 2"
     expected = ["task 'vqa', split train", "1 of 2 records", f"{file}, {place}: ", "on_bad_records", *fragments]
     assert [fragment for fragment in expected if fragment not in message] == [], message
@@ -101,25 +100,25 @@ def test_a_bad_record_is_told_with_its_place(images: Path, name: str, ending: st
 
 def test_an_absolute_image_path_out_of_the_folder_is_refused(images: Path):
     file = write_list(images.parent / "train.json", [record(image=str(images.parent / "outside.png"))])
-    assert "image outside" in refusal([file], images, [])
+    assert "image outside" in refusal([file], images, False)
 
 
 def test_a_missing_image_folder_is_told(images: Path):
     file = write_list(images.parent / "train.json", [record()])
-    message = refusal([file], images.parent / "picturs", [])
+    message = refusal([file], images.parent / "picturs", False)
     assert "there is no folder" in message
     assert "image_folder" in message
 
 
 def test_the_same_id_in_two_files_is_refused(images: Path):
     files = [write_list(images.parent / name, [record()]) for name in ("a.json", "b.json")]
-    message = refusal(files, images, [])
+    message = refusal(files, images, False)
     assert "b.json, record 1: the id 'a1' is there before" in message
 
 
 def test_mistakes_of_many_kinds_come_at_once_with_five_examples_each(images: Path):
     bad = [record(n, answer="") for n in range(8)] + [record(n, image="no.png") for n in range(8, 10)]
-    message = refusal([write_list(images.parent / "train.json", bad)], images, [])
+    message = refusal([write_list(images.parent / "train.json", bad)], images, False)
     assert "10 of 10 records cannot be used (empty turn: 8, missing image: 2)" in message
     assert message.count("\n") == 5 + 2
 
@@ -153,7 +152,7 @@ def test_a_bad_file_is_told_with_its_place(images: Path, name: str):
     file = images.parent / file_name
     if content is not None:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    message = refusal([file], images, [])
+    message = refusal([file], images, False)
     expected = ["task 'vqa', split train", *fragments]
     assert [fragment for fragment in expected if fragment not in message] == [], message
 

@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.helpers.data_examples import picture, record, write_list
+from tests.helpers.data_examples import picture, read_split, record, split_job, write_list
 from visatb.data.json_records import placed_records
-from visatb.data.records import RECORD_SCHEMA, WantedSplit, read_split, write_split
+from visatb.data.records import RECORD_SCHEMA, write_split
 from visatb.errors import VisatbError
 
 
@@ -104,7 +104,7 @@ def test_bad_records_are_left_out_up_to_the_tolerated_share(folder: Path, tolera
 
 def test_a_list_of_numbers_is_no_box_unless_the_metric_says_so(folder: Path):
     file = write_list(folder / "train.json", [record(answer="[1, 2, 3, 4]")])
-    table, _ = read_split("t", "train", [file], folder / "images", metrics=["EM"])
+    table, _ = read_split("t", "train", [file], folder / "images")
     assert len(table) == 1
     with pytest.raises(VisatbError, match="within 0-1"):
         read_split("t", "train", [file], folder / "images", boxes=True)
@@ -196,8 +196,8 @@ def test_a_photo_cut_off_is_found(folder: Path, processes: int, monkeypatch: pyt
     (folder / "images" / "cut.jpg").write_bytes(data[: int(len(data) * 0.9)])
     names = ["whole.jpg", "cut.jpg", "a.png", "cut.jpg"]
     file = write_list(folder / "train.json", [record(n, image=name) for n, name in enumerate(names)])
-    wanted = WantedSplit("t", "train", [file], folder / "images")
-    report = write_split(folder / "out.parquet", wanted, tolerated=0.5, processes=processes)
+    job = split_job("t", "train", folder / "images", tolerated=0.5)
+    report = write_split(folder / "out.parquet", job, [file], processes=processes)
     assert report.bad == {"unreadable image": 2}
     assert pq.read_table(folder / "out.parquet")["id"].to_pylist() == ["0", "2"]
 
@@ -205,5 +205,5 @@ def test_a_photo_cut_off_is_found(folder: Path, processes: int, monkeypatch: pyt
 def test_a_refused_split_leaves_no_file(folder: Path):
     file = write_list(folder / "train.json", [record(1), record(2, answer="")])
     with pytest.raises(VisatbError, match="1 of 2 records"):
-        write_split(folder / "out.parquet", WantedSplit("t", "train", [file], folder / "images"))
+        write_split(folder / "out.parquet", split_job("t", "train", folder / "images"), [file])
     assert sorted(path.name for path in folder.iterdir()) == ["images", "train.json"]
