@@ -20,8 +20,18 @@ from visatb.experiment import Experiment
 from visatb.files import write_table
 from visatb.training import fit, processes
 from visatb.training.checkpoints import Checkpoints
+from visatb.training.recipe import Machine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SCORES_TO_TABLES = (
+    *("collect_validation_matrix", "compute_weights", "collect_benchmark"),
+    *("typeset_weights", "typeset_benchmark", "typeset_data", "summarize"),
+)
+"""The rules that make tables of scores."""
+TRAINING = ("train", "train_preparation", "train_single")
+"""The rules that train."""
+ANSWERING = ("predict", "predict_alone")
+"""The rules that have questions answered."""
 
 
 @dataclass(frozen=True)
@@ -168,3 +178,24 @@ def _answers(
         arguments = f"{rules['prediction_options'](told)} {rules['answering_connection']()} --threads 1 {places}"
         _run_program("predict", arguments, patched)
     return found
+
+
+def losses(family: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Return what 20 steps of a tiny model's training told, of four samples in two micro-batches each, in float32."""
+    from training_examples import LAMBDAS, TASKS, mixture, recipe, sample, save_tiny
+
+    real_arguments = fit.training_arguments
+
+    def told_of_each_step(*arguments: Any) -> Any:
+        made = real_arguments(*arguments)
+        made.logging_steps = 1
+        return made
+
+    monkeypatch.setattr(fit, "training_arguments", told_of_each_step)
+    samples = [sample(TASKS[number % len(TASKS)], number) for number in range(80)]
+    data = mixture(folder, samples)
+    machine = Machine(micro_batch_size=2, attention="eager")
+    base = save_tiny(family, folder / "base")
+    fit.fit("mini", data, str(base), LAMBDAS, recipe(), machine, folder / "run", folder / "model")
+    lines = [json.loads(line) for line in (folder / "run" / "training.jsonl").read_text().splitlines()]
+    return [{name: line[name] for name in ("step", "tokens", "loss", "task_loss")} for line in lines]
