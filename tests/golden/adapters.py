@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import runpy
 import shlex
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
+from running import run_workflow
 
 from visatb.config_loading import read_yaml
 from visatb.evaluation import predictions
@@ -28,6 +30,8 @@ SCORES_TO_TABLES = (
     *("typeset_weights", "typeset_benchmark", "typeset_data", "summarize"),
 )
 """The rules that make tables of scores."""
+RENAMED: dict[str, str] = {}
+"""Rules and scripts that have another name now than when job sets were recorded: old name -> new one."""
 TRAINING = ("train", "train_preparation", "train_single")
 """The rules that train."""
 ANSWERING = ("predict", "predict_alone")
@@ -199,3 +203,15 @@ def losses(family: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[d
     fit.fit("mini", data, str(base), LAMBDAS, recipe(), machine, folder / "run", folder / "model")
     lines = [json.loads(line) for line in (folder / "run" / "training.jsonl").read_text().splitlines()]
     return [{name: line[name] for name in ("step", "tokens", "loss", "task_loss")} for line in lines]
+
+
+def jobs(folder: Path, *arguments: str, code: Path = REPOSITORY) -> list[str]:
+    """Return all jobs that a dry run of the small demo names: rules, and what their wildcards stand for."""
+    printed = run_workflow(folder, "--dry-run", *arguments, code=code)
+    return sorted(set(re.findall(r"^  ([a-z_]+(?: [^\s:]+)*): ", printed, re.MULTILINE)) - {"all"})
+
+
+def renamed(recorded: Sequence[str]) -> list[str]:
+    """Return recorded jobs under the names that their rules have now."""
+    words = (job.partition(" ") for job in recorded)
+    return sorted({f"{RENAMED.get(rule, rule)}{space}{rest}" for rule, space, rest in words})

@@ -21,7 +21,10 @@ def pack(folder: Path, paths: Iterable[Path], archive: Path) -> None:
     """
     packed: dict[int, str] = {}
     archive.parent.mkdir(parents=True, exist_ok=True)
-    with lzma.open(archive, "wb", preset=9 | lzma.PRESET_EXTREME) as stream, tarfile.open(fileobj=stream, mode="w") as tar:
+    with (
+        lzma.open(archive, "wb", preset=9 | lzma.PRESET_EXTREME) as stream,
+        tarfile.open(fileobj=stream, mode="w") as tar,
+    ):
         for path in sorted(paths):
             name, content = str(path.relative_to(folder)), path.read_bytes()
             told = [word for word in PLACES if word in content]

@@ -14,7 +14,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import torch
 from archive import pack
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -63,7 +62,9 @@ def pack_folder(folder: Path) -> None:
     """Pack a finished experiment."""
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / "copy"
-        shutil.copytree(folder, copy, symlinks=True, copy_function=os.link, ignore=shutil.ignore_patterns("provenance.*"))
+        shutil.copytree(
+            folder, copy, symlinks=True, copy_function=os.link, ignore=shutil.ignore_patterns("provenance.*")
+        )
         for path in folder.rglob("provenance.*"):
             shutil.copy2(path, copy / path.relative_to(folder))
         without_machine(copy)

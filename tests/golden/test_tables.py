@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from adapters import SCORES_TO_TABLES
 from archive import unpack
-from running import SMALL, run_workflow, workplace
+from running import run_workflow, workplace
 from stored import FIXTURES
 
 TABLES = sorted(path.name for path in (FIXTURES / "tables").glob("*"))
