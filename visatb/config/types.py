@@ -1,10 +1,19 @@
 """Values that configs hold, and the section in which unknown keys are mistakes."""
 
 import re
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 NAME_LENGTH = 60
 """Longest name, in characters."""
@@ -79,3 +88,13 @@ class Section(BaseModel):
     """A part of the config in which unknown keys are mistakes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TaggedSection(Section):
+    """One of several sections that ``kind`` tells apart: it is written down even where defaults are left out."""
+
+    kind: str
+
+    @model_serializer(mode="wrap")
+    def _with_kind(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"kind": self.kind, **inner(self)}
