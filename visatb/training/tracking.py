@@ -75,7 +75,7 @@ class WandbProject:
 
 
 def wandb_project() -> WandbProject | None:
-    """Return where on Weights & Biases this job is shown, as its untracked section ``tracking`` says; None if nowhere."""
+    """Return where on Weights & Biases this job is shown, as its untracked section ``tracking`` says."""
     told = untracked("tracking")
     return WandbProject(**told) if told else None
 
