@@ -6,6 +6,8 @@ from pydantic import Field
 
 from visatb.config.resources import TrainingResources
 from visatb.config.types import (
+    After,
+    Argument,
     FloatFromZero,
     IntFromZero,
     Name,
@@ -27,24 +29,42 @@ DESCRIBED_FROM_THE_START = frozenset(
 
 
 class Recipe(Section):
-    """What the result of a training depends on: a change trains again."""
+    """What the result of a training depends on: a change trains again.
 
-    epochs: PositiveFloat = Field(1.0, description="passes over the mixture")
+    An `Argument` is what the key is called in transformers' `TrainingArguments`.
+    """
+
+    epochs: Annotated[PositiveFloat, Argument("num_train_epochs")] = Field(1.0, description="passes over the mixture")
     global_batch_size: PositiveInt = Field(128, description="samples of one optimiser step, over all devices")
-    learning_rate: PositiveFloat = Field(2.0e-5, description="AdamW's highest learning rate, reached after the warm-up")
-    warmup: Share = Field(0.03, description="share of the steps in which the learning rate rises")
-    schedule: Literal["cosine", "linear", "constant_with_warmup"] = Field(
+    learning_rate: Annotated[PositiveFloat, Argument("learning_rate")] = Field(
+        2.0e-5, description="AdamW's highest learning rate, reached after the warm-up"
+    )
+    warmup: Annotated[Share, Argument("warmup_steps")] = Field(
+        0.03, description="share of the steps in which the learning rate rises"
+    )
+    schedule: Annotated[Literal["cosine", "linear", "constant_with_warmup"], Argument("lr_scheduler_type")] = Field(
         "cosine", description="course of the learning rate after the warm-up"
     )
-    weight_decay: FloatFromZero = Field(0.0, description="AdamW's weight decay")
-    beta1: Share = Field(0.9, description="AdamW's decay of the gradient's running mean, per step")
-    beta2: Share = Field(0.999, description="AdamW's decay of the squared gradient's running mean, per step")
-    max_gradient_norm: PositiveFloat = Field(1.0, description="L2 norm that the gradient is clipped to")
+    weight_decay: Annotated[FloatFromZero, Argument("weight_decay")] = Field(0.0, description="AdamW's weight decay")
+    beta1: Annotated[Share, Argument("adam_beta1")] = Field(
+        0.9, description="AdamW's decay of the gradient's running mean, per step"
+    )
+    beta2: Annotated[Share, Argument("adam_beta2")] = Field(
+        0.999, description="AdamW's decay of the squared gradient's running mean, per step"
+    )
+    max_gradient_norm: Annotated[PositiveFloat, Argument("max_grad_norm")] = Field(
+        1.0, description="L2 norm that the gradient is clipped to"
+    )
     max_length: PositiveInt = Field(2048, description="longest sample in tokens, image tokens included")
     precision: Literal["float32", "bfloat16"] = Field("bfloat16", description="number format of the forward pass")
     normalization: Literal["step", "micro_batch"] = Field(
         "step", description="Eq. 2 over the whole optimiser step, or per micro-batch as in the authors' code"
     )
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the values of the keys that transformers knows, by the names of its `TrainingArguments`."""
+        notes = [(name, note) for name, field in Recipe.model_fields.items() for note in field.metadata]
+        return {note.name: getattr(self, name) for name, note in notes if isinstance(note, Argument)}
 
     def described(self) -> dict[str, Any]:
         """Return what a training is told apart by: the keys of version 0.1, and later ones without their default.
@@ -65,16 +85,14 @@ class Recipe(Section):
 class Machine(Section):
     """How a training is computed; its result does not depend on it but for rounding. A change trains nothing again."""
 
-    micro_batch_size: PositiveInt = Field(
-        16, description="samples that one device holds at a time", json_schema_extra={"after": "global_batch_size"}
+    micro_batch_size: Annotated[PositiveInt, After("global_batch_size")] = Field(
+        16, description="samples that one device holds at a time"
     )
-    packing: bool = Field(
-        True,
-        description="a micro-batch's samples stand one after another in a row; otherwise each is padded",
-        json_schema_extra={"after": "micro_batch_size"},
+    packing: Annotated[bool, After("micro_batch_size")] = Field(
+        True, description="a micro-batch's samples stand one after another in a row; otherwise each is padded"
     )
-    gradient_checkpointing: bool = Field(
-        False, description="compute activations again to save memory", json_schema_extra={"after": "precision"}
+    gradient_checkpointing: Annotated[bool, After("precision")] = Field(
+        False, description="compute activations again to save memory"
     )
     deepspeed: str | None = Field(None, description="a DeepSpeed config file, e.g. `config/deepspeed/zero3.json`")
     workers: IntFromZero | None = Field(

@@ -1,6 +1,7 @@
 """Values that configs hold, and the section in which unknown keys are mistakes."""
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -82,6 +83,20 @@ Parameter = str | bool | int | float
 Part = Literal["vision_tower", "projector", "language_model"]
 PARTS = get_args(Part)
 Temperature = Annotated[float | Literal["auto"], PlainValidator(_temperature)]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A key's name in the library that takes it."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class After:
+    """The key after which another one is told in the reference."""
+
+    key: str
 
 
 class Section(BaseModel):
