@@ -1,6 +1,5 @@
 # The config becomes one Experiment; paths, options and resources become small functions of its runs.
 
-from visatb.config.training import L2TConfig
 from visatb.scores.metrics import METRICS
 from visatb.experiment.experiment import Experiment
 from visatb.planning.preflight import check_machine

@@ -16,11 +16,10 @@ pathvars:
 report: "../report/workflow.rst"
 
 
+include: "models.smk"
 include: "data.smk"
 include: "plan.smk"
-include: "model.smk"
-include: "l2t.smk"
-include: "train.smk"
+include: "training.smk"
 include: "reuse.smk"
 include: "evaluate.smk"
 include: "plan_evaluation.smk"

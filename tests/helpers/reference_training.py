@@ -8,12 +8,13 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
-from tests.helpers.training_examples import LAMBDAS, RECIPE, TASKS, processor_of, sample, turns
+from tests.helpers.training_examples import LAMBDAS, SEED, TASKS, processor_of, recipe, sample, turns
 from visatb.models.families import load_model
 from visatb.training.batches.collator import IGNORED, Collator, Sample
 
 EPOCHS = 2
-BATCH = RECIPE["global-batch-size"]
+RECIPE = recipe()
+BATCH = RECIPE.global_batch_size
 SILENT: Sample = {"conversations": turns("No answer follows"), "image": None, "task": "vqa"}
 # By position in the first epoch's order, four a step. Micro-batches of two hold one task each at first, and none of the
 # second step's second half is supervised; the third step is all silent, and the last one has a single sample.
@@ -22,7 +23,7 @@ ORDERED = ("ocr", "ocr", "text", "text", "caption", "vqa", "", "", "", "", "", "
 
 def order(samples: int, epoch: int) -> list[int]:
     """Return the order of an epoch: a permutation drawn from the seed plus the epoch's number."""
-    return torch.randperm(samples, generator=torch.Generator().manual_seed(RECIPE["seed"] + epoch)).tolist()
+    return torch.randperm(samples, generator=torch.Generator().manual_seed(SEED + epoch)).tolist()
 
 
 def hard_samples() -> list[Sample]:
@@ -115,28 +116,28 @@ class AdamW:
 
     def step(self, gradients: dict[str, torch.Tensor], rate: float) -> None:
         self._steps += 1
-        beta1, beta2 = RECIPE["beta1"], RECIPE["beta2"]
+        beta1, beta2 = RECIPE.beta1, RECIPE.beta2
         for name, gradient in gradients.items():
             value, first, second = self._parameters[name].data, self._first[name], self._second[name]
             first.copy_(beta1 * first + (1 - beta1) * gradient)
             second.copy_(beta2 * second + (1 - beta2) * gradient**2)
             if name in self._decayed:
-                value.sub_(rate * RECIPE["weight-decay"] * value)
+                value.sub_(rate * RECIPE.weight_decay * value)
             root = (second / (1 - beta2**self._steps)).sqrt() + 1e-8
             value.sub_(rate * (first / (1 - beta1**self._steps)) / root)
 
 
 def learning_rate(step: int, steps: int) -> float:
     """Return the rate of a step counted from 0: a linear rise, then half a cosine."""
-    warmup = math.ceil(RECIPE["warmup"] * steps)
+    warmup = math.ceil(RECIPE.warmup * steps)
     if step < warmup:
-        return RECIPE["learning-rate"] * step / warmup
-    return RECIPE["learning-rate"] * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
+        return RECIPE.learning_rate * step / warmup
+    return RECIPE.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
 
 
 def clipped(gradients: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     norm = sum(float(gradient.square().sum()) for gradient in gradients.values()) ** 0.5
-    return {name: gradient * min(1.0, RECIPE["max-gradient-norm"] / norm) for name, gradient in gradients.items()}
+    return {name: gradient * min(1.0, RECIPE.max_gradient_norm / norm) for name, gradient in gradients.items()}
 
 
 def train_by_hand(family: str, base: Path, samples: Sequence[Sample]) -> Reference:

@@ -112,7 +112,7 @@ def test_an_edited_data_file_is_checked_and_answered_again(copied: Path):
 
 
 def comment_in_script(code: Path) -> None:
-    path = code / "workflow_scripts" / "train.py"
+    path = code / "workflow_scripts" / "training.py"
     path.write_text(path.read_text() + "\n# a remark\n")
 
 
@@ -122,7 +122,7 @@ def comment_in_library(code: Path) -> None:
 
 
 def comment_in_rules(code: Path) -> None:
-    path = code / "rules" / "train.smk"
+    path = code / "rules" / "training.smk"
     path.write_text("# a remark\n" + path.read_text())
 
 

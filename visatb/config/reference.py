@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from visatb.config.model import ModelConfig
 from visatb.config.schema import Config
+from visatb.config.types import After
 
 INTRODUCTION = """\
 # Configuration
@@ -148,7 +149,14 @@ def _sections(schema: type[BaseModel], path: str, told: set[type[BaseModel]] | N
 
 
 def _keys(schema: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
-    return [(field.alias or name, field) for name, field in schema.model_fields.items()]
+    """Return a section's keys in the order of its fields, but for those that say after which one they are told."""
+    names = list(schema.model_fields)
+    for name, field in schema.model_fields.items():
+        before = next((note.key for note in field.metadata if isinstance(note, After)), None)
+        if before in names:
+            names.remove(name)
+            names.insert(names.index(before) + 1, name)
+    return [(schema.model_fields[name].alias or name, schema.model_fields[name]) for name in names]
 
 
 def _inner_section(annotation: Any) -> tuple[type[BaseModel] | None, bool]:

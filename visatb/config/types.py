@@ -1,10 +1,20 @@
 """Values that configs hold, and the section in which unknown keys are mistakes."""
 
 import re
-from typing import Annotated, Literal, get_args
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 NAME_LENGTH = 60
 """Longest name, in characters."""
@@ -75,7 +85,31 @@ PARTS = get_args(Part)
 Temperature = Annotated[float | Literal["auto"], PlainValidator(_temperature)]
 
 
+@dataclass(frozen=True)
+class Argument:
+    """A key's name in the library that takes it."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class After:
+    """The key after which another one is told in the reference."""
+
+    key: str
+
+
 class Section(BaseModel):
     """A part of the config in which unknown keys are mistakes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TaggedSection(Section):
+    """One of several sections that ``kind`` tells apart: it is written down even where defaults are left out."""
+
+    kind: str
+
+    @model_serializer(mode="wrap")
+    def _with_kind(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"kind": self.kind, **inner(self)}

@@ -11,6 +11,7 @@ import pytest
 from tests.helpers.config_examples import MODEL_FILE, MODEL_TEXT, config_values
 from visatb.balancing.balance import Balance, balance
 from visatb.config.balancing import BalanceSettings
+from visatb.config.training import Recipe
 from visatb.errors import VisatbError
 from visatb.experiment.experiment import Experiment
 from visatb.runtime.files import write_parquet
@@ -202,3 +203,14 @@ def test_mistakes_in_adding(finished: Path, changes: dict[str, object], words: s
     with pytest.raises(VisatbError) as caught:
         adding("frozen", **changes)
     assert words in str(caught.value)
+
+
+OTHER_WORDS = {"schedule": "linear", "precision": "float32", "normalization": "micro_batch"}
+
+
+@pytest.mark.parametrize("key", Recipe.model_fields)
+def test_every_key_of_the_recipe_must_be_as_it_was(finished: Path, key: str):
+    told = finished / "runs" / "single-vqa" / "checkpoints" / "0" / "training.json"
+    told.write_text(json.dumps({"seed": 0, key: OTHER_WORDS.get(key, 0.123)}))
+    with pytest.raises(VisatbError, match=rf"training\.{key}: is .*, but results/old was trained with "):
+        adding("strict")

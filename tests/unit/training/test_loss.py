@@ -10,13 +10,14 @@ import torch
 from transformers import PrinterCallback, TrainingArguments
 
 from tests.helpers.gradients import Gradients, Recorder, Samples, distance, gradients_of
+from tests.helpers.methods import method_of
 from tests.helpers.reference_training import SILENT, equation_2, token_losses
 from tests.helpers.training_examples import LAMBDAS, TASKS, model_of, packing, processor_of, sample
 from visatb.errors import VisatbError
 from visatb.training.batches.attention import attend_by_sample
 from visatb.training.batches.collator import IGNORED, Collator, Sample
 from visatb.training.loss import head
-from visatb.training.loss.methods import Method, MethodName
+from visatb.training.loss.methods import Given, Method
 from visatb.training.loss.weighting import weights_of
 from visatb.training.trainer import VitwTrainer
 
@@ -86,7 +87,7 @@ def trained(
         data_collator=packing(family) if packs else packing(family).collator,
         callbacks=[recorder],
         tasks=TASKS,
-        weighting=(method or Method()).weighting(TASKS, weights_of(TASKS, lambdas, "test"), seed=5),
+        weighting=(method or Given()).weighting(TASKS, weights_of(TASKS, lambdas, "test"), seed=5),
         normalization=normalization,
     )
     trainer.remove_callback(PrinterCallback)
@@ -188,9 +189,9 @@ STEPS = [sample(TASKS[(number * 7) % 4], number) for number in range(48)]  # 6 s
 
 @pytest.mark.parametrize("name", ["rlw", "dwa", "igbv1"])
 def test_weights_that_move_are_those_of_the_very_step_however_it_is_split(
-    tmp_path: Path, logits: str, name: MethodName
+    tmp_path: Path, logits: str, name: str
 ) -> None:
-    method = Method(name, BALANCED, dwa_window=2, igbv1_first_step=1, igbv1_last_step=2)
+    method = method_of(name, BALANCED, dwa_window=2, igbv1_first_step=1, igbv1_last_step=2)
     options = {"method": method, "learning_rate": 1e-2, "lr_scheduler_type": "constant"}
     whole, _ = trained(tmp_path, "llava", STEPS, 8, 1, **options)
     parts, _ = trained(tmp_path, "llava", STEPS, 2, 4, **options)
@@ -235,7 +236,7 @@ def weights_now(logs: Sequence[dict[str, Any]], step: int) -> list[float]:
 
 
 def test_tla_is_the_mean_of_task_means_by_the_step_or_by_the_micro_batch(tmp_path: Path) -> None:
-    method = Method("tla", {task: (task,) for task in TASKS})
+    method = method_of("tla", {task: (task,) for task in TASKS})
     model = model_of("llava").double()
 
     def task_means(samples: Sequence[Sample]) -> torch.Tensor:

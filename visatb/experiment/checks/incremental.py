@@ -8,16 +8,11 @@ from typing import Any
 from visatb.config.loading import no_such_file
 from visatb.config.reuse import AddingConfig
 from visatb.config.schema import Config
+from visatb.config.training import Recipe
 from visatb.errors import VisatbError, did_you_mean
 from visatb.experiment.incremental import earlier_name, old_groups
 from visatb.experiment.runs import BEFORE, Run, groups_of
 from visatb.runtime.files import read_json
-
-COMPARED = (
-    *("epochs", "global_batch_size", "learning_rate", "warmup", "schedule", "weight_decay", "beta1", "beta2"),
-    *("max_gradient_norm", "max_length", "precision", "normalization"),
-)
-"""What of the recipe two trainings must share for their scores to compare."""
 
 
 def adding_mistakes(config: Config, runs: Mapping[str, Run]) -> Iterator[str]:
@@ -80,13 +75,15 @@ def _frozen(config: Config, runs: Mapping[str, Run], folder: Path) -> Iterator[s
 
 
 def _recipe(config: Config, runs: Mapping[str, Run], folder: Path) -> Iterator[str]:
-    wanted: dict[str, Any] = {name: getattr(config.training, name) for name in COMPARED} | {"seed": config.seed}
+    wanted: dict[str, Any] = {name: getattr(config.training, name) for name in Recipe.model_fields} | {
+        "seed": config.seed
+    }
     names = [earlier for run in runs.values() if run.is_trained and (earlier := earlier_name(run, config))]
     found = (sorted((folder / "runs" / name / "checkpoints").glob("*/training.json")) for name in names)
     differing: dict[str, Any] = {}
     for file in chain.from_iterable(found):
         try:
-            told = read_json(file)
+            told = Recipe.later_defaults() | read_json(file)
         except VisatbError as error:
             yield f"adding.to: {error}"
             return

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.autograd.function import once_differentiable
+from transformers import TrainingArguments
 
 from visatb.training.batches.collator import IGNORED
 
@@ -27,22 +28,22 @@ def head_sees_only(model: nn.Module, positions: torch.Tensor) -> Iterator[None]:
         handle.remove()
 
 
-def losses_of(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Return the loss of each token [positions] from ``logits`` [positions, vocabulary], in 32 bits or more."""
-    return F.cross_entropy(logits.to(_wide(logits.dtype)), targets, reduction="none")
-
-
 class Head:
     """Computes the token losses of one training; after a try it knows whether its model's may be made in parts.
 
     Args:
         unwrap: gives the model that has the head from what wraps it for several devices.
+        arguments: the training's.
     """
 
-    def __init__(self, unwrap: Callable[[nn.Module], nn.Module]) -> None:
-        self._unwrap = unwrap
+    def __init__(self, unwrap: Callable[[nn.Module], nn.Module], arguments: TrainingArguments) -> None:
+        self._unwrap, self._arguments = unwrap, arguments
         self._unwrapped: tuple[nn.Module, nn.Module] | None = None
         self._in_parts: bool | None = None
+
+    def losses_of(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the loss of each token [positions] from ``logits`` [positions, vocabulary], in 32 bits or more."""
+        return F.cross_entropy(logits.to(_wide(logits.dtype)), targets, reduction="none")
 
     def token_losses(
         self,
@@ -78,7 +79,7 @@ class Head:
                 return outputs.logits, outputs
         with head_sees_only(base, positions):
             outputs = model(**inputs, use_cache=False)
-        return losses_of(outputs.logits, targets), outputs
+        return self.losses_of(outputs.logits, targets), outputs
 
     def _base(self, model: nn.Module) -> nn.Module:
         # Accelerate looks through all submodules, which takes 2 % of the demo's step.
