@@ -38,6 +38,11 @@ def task_metrics(text: str) -> tuple[str, list[str]]:
     return task, metrics
 
 
+def columns_of(metrics: Mapping[str, Sequence[str]]) -> list[Column]:
+    """Return a column for each of a task's metrics, given as task -> metrics."""
+    return [Column(task, name, METRICS[name].higher_is_better) for task, names in metrics.items() for name in names]
+
+
 def column_names(columns: Sequence[Column]) -> list[str]:
     """Return the heading of every column: the task, or ``task:metric`` where the task has several metrics."""
     metrics = Counter(column.task for column in columns)

@@ -9,6 +9,7 @@ import pytest
 
 from visatb.balancing.balance import balance
 from visatb.balancing.bootstrap import REPLICATES_KEPT, intervals, replicate, replicates_table
+from visatb.balancing.design import Design
 from visatb.balancing.weights_comparison import weights_comparison
 from visatb.config.balancing import BalanceSettings
 from visatb.reporting.text.certainty import half_width_sentence, ill_posed_sentence, overall_lines, pairs_sentence
@@ -127,7 +128,9 @@ def point_and_replicates(count: int = 300):
         right = (generator.uniform(size=count) < np.array(p)[:, None]).astype(float)
         samples.append(PairedSamples(task, runs, right, np.ones_like(right), [f"{task}{n}" for n in range(count)]))
     matrix = pd.DataFrame({one.column: pd.Series(one.scores(), index=list(one.runs)) for one in samples})
-    point = balance(matrix, [Column(task, "em") for task in accuracy], settings=BalanceSettings(temperature=0.5))
+    point = balance(
+        matrix, Design.ungrouped([Column(task, "em") for task in accuracy], BalanceSettings(temperature=0.5))
+    )
     return point, replicate(point, samples, 1200)
 
 
