@@ -77,7 +77,7 @@ class RunName:
             mini_seeds: those of ``mini``, where it has another number.
         """
         of_mini = seeds if mini_seeds is None else mini_seeds
-        times = {"mini": of_mini, "plus": seeds}.get(self.kind, 1)
+        times = 1 if self.before else {"mini": of_mini, "plus": seeds}.get(self.kind, 1)
         return tuple(replace(self, repetition=number) for number in range(max(1, times)))
 
 

@@ -18,13 +18,14 @@ from visatb.balancing.unknown_spread import Scores, affected, hide_unknown, unkn
 from visatb.balancing.weights_comparison import weights_comparison
 from visatb.config.balancing import BalanceSettings
 from visatb.errors import VisatbError
-from visatb.runtime.files import read_parquet
+from visatb.runtime.files import read_parquet, write_json, write_parquet, write_table
 from visatb.scores.columns import Column, column_names
 from visatb.scores.origins import COMPLETED, MEASURED, reuse_notes
 from visatb.scores.paired import PairedSamples, scored_samples
 from visatb.scores.table import about_scores
 
 GROUP_NUMBERS = ("C_out", "C_in", "D", "lambda_out", "lambda_in", "lambda_D")
+TABLES = ("contributions", "contributions_intervals", "difficulty", "weights", "weights_comparison")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,13 @@ class WeightTables:
     weights_comparison: pd.DataFrame
     replicates: pa.Table
     balancing: dict[str, Any]
+
+    def write(self, folder: Path) -> None:
+        """Write them to a folder, each to the file of its name."""
+        for name in TABLES:
+            write_table(folder / f"{name}.tsv", getattr(self, name))
+        write_parquet(folder / "replicates.parquet", self.replicates)
+        write_json(folder / "balancing.json", self.balancing)
 
 
 def validation_samples(

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from visatb.balancing.run_names import FINAL, PREPARATION, SINGLE, RunName, is_reserved, parse_runs, stage
 
-SUBJECTS = st.sampled_from(["a", "mini", "seed1", "x-seed1", "apple-seeds", "plus-a", "only-b", "single-x-seed2", "base"])
+SUBJECTS = st.sampled_from(
+    ["a", "mini", "seed1", "x-seed1", "apple-seeds", "plus-a", "only-b", "single-x-seed2", "base"]
+)
 NAMES = st.one_of(
     st.builds(RunName, st.sampled_from(["base", "mini"])),
     st.builds(RunName, st.just("mini"), repetition=st.integers(0, 20)),

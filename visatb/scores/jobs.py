@@ -1,0 +1,71 @@
+"""What jobs that take scores in and compare them depend on, beside the files that they read."""
+
+from collections.abc import Mapping
+
+from visatb.config.types import PositiveInt, Section, Seed
+
+
+class BenchmarkJob(Section):
+    """The benchmark table.
+
+    Attributes:
+        methods: its rows.
+        metrics: task -> its metrics, the columns.
+        bootstrap: draws behind the 95 % intervals.
+        seed: of these draws.
+    """
+
+    methods: tuple[str, ...]
+    metrics: Mapping[str, tuple[str, ...]]
+    bootstrap: PositiveInt
+    seed: Seed
+
+
+class ComparisonJob(Section):
+    """Methods of several experiments in one table.
+
+    Attributes:
+        experiments: their names, in the order of the table.
+        metrics: task -> its metrics, the columns.
+    """
+
+    experiments: tuple[str, ...]
+    metrics: Mapping[str, tuple[str, ...]]
+
+
+class KnownScore(Section):
+    """A score that was made elsewhere.
+
+    Attributes:
+        value: in the metric's unit.
+        n: the number of samples behind it.
+    """
+
+    value: float
+    n: int
+
+
+class ImportJob(Section):
+    """Scores of one evaluation that were made elsewhere.
+
+    Attributes:
+        run: the run that they are of.
+        split: the split that was answered.
+        task: the task.
+        scores: metric -> the score.
+    """
+
+    run: str
+    split: str
+    task: str
+    scores: Mapping[str, KnownScore]
+
+
+class KeptJob(Section):
+    """Scores of a finished experiment that are taken over.
+
+    Attributes:
+        metrics: of the task.
+    """
+
+    metrics: tuple[str, ...]
