@@ -74,9 +74,9 @@ def collect_benchmark(
     from visatb.scores.benchmark import benchmark_intervals, benchmark_table, test_scores
 
     columns = columns_of(job.metrics)
-    rows = test_scores(scores, job.methods, columns)
-    benchmark = benchmark_table(rows, job.methods, columns)
-    ends = benchmark_intervals(scores, benchmark, columns, job.bootstrap, job.seed)
+    rows = test_scores(scores, job.runs)
+    benchmark = benchmark_table(rows, job.runs, columns)
+    ends = benchmark_intervals(scores, benchmark, job.runs, columns, job.bootstrap, job.seed)
     if zero_shot:
         benchmark = benchmark.merge(read_table(zero_shot)[["method", "dI_zero"]], on="method", how="left")
     write_table(tidy, rows)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from visatb.config.types import PositiveInt, Section, Seed
+from visatb.scores.benchmark import SINGLE_TASK
 
 
 class BenchmarkJob(Section):
@@ -13,12 +14,22 @@ class BenchmarkJob(Section):
         metrics: task -> its metrics, the columns.
         bootstrap: draws behind the 95 % intervals.
         seed: of these draws.
+        single: task -> the run on it alone, of all of which STL consists.
     """
 
     methods: tuple[str, ...]
     metrics: Mapping[str, tuple[str, ...]]
     bootstrap: PositiveInt
     seed: Seed
+    single: Mapping[str, str] = {}
+
+    @property
+    def runs(self) -> dict[str, Mapping[str, str]]:
+        """Method -> task -> the run that answers it."""
+        return {
+            method: self.single if method == SINGLE_TASK else dict.fromkeys(self.metrics, method)
+            for method in self.methods
+        }
 
 
 class ComparisonJob(Section):

@@ -20,6 +20,7 @@ from visatb.scores.metrics import METRICS, Metric, SampleScores, exact_match
 from visatb.scores.scoring import score_predictions
 
 COLUMNS = ["--column", "a:EM", "b:errors"]
+SINGLE = {"a": "single-a", "b": "single-b"}
 METRICS_OF = {"a": ["EM"], "b": ["errors"]}
 RIGHT = {  # run -> share of right answers in tasks a and b
     "mini": (0.30, 0.40),
@@ -89,7 +90,7 @@ def test_matrix_and_weights(folder: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_benchmark_and_its_figure(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    job = BenchmarkJob(methods=["stl", "ew", "visatb"], metrics=METRICS_OF, bootstrap=50, seed=0)
+    job = BenchmarkJob(methods=["stl", "ew", "visatb"], metrics=METRICS_OF, bootstrap=50, seed=0, single=SINGLE)
     outputs = ["--table", "benchmark.tsv", "--tidy", "t.tsv", "--intervals", "i.tsv"]
     words = ["--job", as_json(job), "--scores", "scores", *outputs]
     run("scores", "collect_benchmark", *words, monkeypatch=monkeypatch)

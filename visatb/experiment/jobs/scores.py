@@ -11,6 +11,7 @@ def benchmark_job(experiment: Experiment) -> BenchmarkJob:
         metrics=experiment.metrics,
         bootstrap=experiment.config.balancing.bootstrap,
         seed=experiment.config.seed,
+        single={run.evaluates["test"][0]: run.name for run in experiment.final_runs if run.kind == "single"},
     )
 
 
