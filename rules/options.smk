@@ -118,7 +118,9 @@ def weights_options(weights):
     return options(
         column=COLUMNS,
         group=GROUPS,
-        **vars(settings),
+        **settings.model_dump(exclude={"alpha", "difficulty"}),
+        **dict(zip(("alpha_out", "alpha_in", "alpha_difficulty"), settings.alphas)),
+        difficulty=settings.difficulty_used,
         bootstrap=EXPERIMENT.config.balancing.bootstrap,
         seed=EXPERIMENT.config.seed,
         fixed=pairs({task: fixed.weight for task, fixed in EXPERIMENT.config.fixed_tasks.items()}),

@@ -1,4 +1,4 @@
-# Where a precision is asked for: a pilot of every run that measures, and how many samples all of them answer then.
+# Where a precision is asked for: a pilot of every run that measures.
 
 if EXPERIMENT.config.evaluation.precision:
 
@@ -69,33 +69,3 @@ if EXPERIMENT.config.evaluation.precision:
             "<results>/benchmarks/score_pilot/{run}.{split}.{task}.tsv"
         wildcard_constraints:
             run=answering(all_tasks=False),
-
-    rule plan_evaluation:
-        input:
-            scores=scored(EXPERIMENT.measured_by("visatb"), "<results>/pilot"),
-            records=[f"<results>/records/{task}/val.parquet" for task in EXPERIMENT.tasks],
-        output:
-            "<results>/evaluation_sizes.tsv",
-        log:
-            "<results>/logs/plan_evaluation.log",
-        benchmark:
-            "<results>/benchmarks/plan_evaluation.tsv"
-        priority: 50
-        conda:
-            "../envs/evaluate.yaml"
-        resources:
-            mem_mb=4000,
-            runtime=30,
-        params:
-            scores=EXPERIMENT.folder / "pilot" / "scores",
-            records=pairs({task: EXPERIMENT.folder / "records" / task / "val.parquet" for task in EXPERIMENT.tasks}),
-            options=options(
-                column=COLUMNS,
-                group=GROUPS,
-                **vars(EXPERIMENT.balance_settings("visatb")),
-                precision=EXPERIMENT.config.evaluation.precision,
-                round_to=EXPERIMENT.config.evaluation.shard_size,
-            ),
-        shell:
-            "python $SCRIPTS/plan_evaluation.py --scores {params.scores:q} --records {params.records:q} {params.options}"
-            " --output {output:q} > {log:q} 2>&1"

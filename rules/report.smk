@@ -1,4 +1,4 @@
-# What people read: the benchmark table, figures and the summary.
+# What people read: figures and the summary.
 
 VARIANTS = list(EXPERIMENT.config.variants)
 INSTRUCTIONS = pairs({task: source.instruction for task, source in EXPERIMENT.sources.items() if source.instruction})
@@ -15,38 +15,6 @@ FIGURES = PREPARATION_FIGURES + [
     for name in (*(["training"] if TRAINED else []), "benchmark", "radar")
     for kind in ("svg", "png")
 ]
-
-
-rule collect_benchmark:
-    input:
-        scored(EXPERIMENT.evaluations("test")),
-        zero_shot="<results>/zero_shot.tsv" if ZERO_SHOT else [],
-    output:
-        table="<results>/benchmark.tsv",
-        tidy="<results>/test_scores.tsv",
-        intervals="<results>/benchmark_intervals.tsv",
-    log:
-        "<results>/logs/collect_benchmark.log",
-    benchmark:
-        "<results>/benchmarks/collect_benchmark.tsv"
-    priority: 50
-    conda:
-        "../envs/evaluate.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
-    params:
-        scores=EXPERIMENT.folder / "scores",
-        options=options(
-            method=EXPERIMENT.config.methods,
-            column=COLUMNS,
-            bootstrap=EXPERIMENT.config.balancing.bootstrap,
-            seed=EXPERIMENT.config.seed,
-        ),
-    shell:
-        "python $SCRIPTS/collect_benchmark.py --scores {params.scores:q} {params.options}"
-        " --zero-shot {input.zero_shot:q}"
-        " --table {output.table:q} --tidy {output.tidy:q} --intervals {output.intervals:q} > {log:q} 2>&1"
 
 
 rule plot_contributions:

@@ -3,7 +3,7 @@
 import argparse
 
 from visatb.balancing.cli import add_balancing, balance_settings
-from visatb.balancing.matrix import scored_runs
+from visatb.balancing.design import Design
 from visatb.balancing.weights import measured_balance, validation_samples
 from visatb.errors import friendly_exit
 from visatb.reporting.explorer.data import explorer_data
@@ -24,9 +24,10 @@ def main() -> None:
     parser.add_argument("--remark", nargs="*", default=[], help="what readers must know of how the scores came about")
     parser.add_argument("--output", required=True, help="explorer.html")
     args = parser.parse_args()
-    settings, members = balance_settings(args), groups(args.group)
-    samples = validation_samples(args.scores, args.column, scored_runs(args.column, members, settings))
-    point, drawn = measured_balance(samples, args.column, members, settings, args.bootstrap, args.seed)
+    members = groups(args.group)
+    design = Design(args.column, members, balance_settings(args))
+    samples = validation_samples(args.scores, args.column, design.names.scored)
+    point, drawn = measured_balance(samples, design, args.bootstrap, args.seed)
     data = explorer_data(point, drawn.measures, args.experiment, members, dict(args.fixed), args.remark)
     with atomic_path(args.output) as path:
         path.write_text(explorer_page(data), encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.running import REPOSITORY, dry_run
+from tests.helpers.running import REPOSITORY, dry_run, run_workflow, workplace
 
 TASKS = ("caption", "vqa", "gqa", "region")
 FINAL = {"compute_weights", "train visatb", "predict visatb test", "score visatb test"}
@@ -94,6 +94,30 @@ def test_weights_of_ones_own_add_one_run(finished: Path):
     made = dry_run(finished, "--config", "methods=[stl, ew, visatb, mine]", f"given_weights={mine}")
     assert {job for job in made if job.startswith(("train", "build_mixture"))} == {"train mine", "build_mixture mine"}
     assert "compute_weights" not in made
+
+
+BY_INSTRUCTIONS = "grouping={by: instructions}"
+
+
+@pytest.fixture(scope="module")
+def proposed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which groups have been proposed by instructions, for which nothing is trained."""
+    folder = workplace(tmp_path_factory.mktemp("proposed") / "work")
+    run_workflow(folder, "--config", BY_INSTRUCTIONS, "--", "propose_groups")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["grouping={by: instructions, samples: 3}"],
+        ["grouping={by: instructions, number: 3}"],
+        [BY_INSTRUCTIONS, "seed=1"],
+    ],
+)
+def test_what_decides_on_groups_proposes_them_again(proposed: Path, changes: list[str]):
+    assert dry_run(proposed, "--config", BY_INSTRUCTIONS, "--", "propose_groups") == set()
+    assert dry_run(proposed, "--config", *changes, "--", "propose_groups") == {"propose_groups"}
 
 
 def edited_records(folder: Path) -> None:

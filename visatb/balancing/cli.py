@@ -2,7 +2,7 @@
 
 import argparse
 
-from visatb.config.balancing import BalanceSettings
+from visatb.config.balancing import AlphaConfig, BalanceSettings
 from visatb.runtime.words_on_command_lines import named_value, number_or_auto
 from visatb.scores.columns import column
 
@@ -44,9 +44,7 @@ def balance_settings(arguments: argparse.Namespace) -> BalanceSettings:
     """Return the settings that `add_balancing` read."""
     return BalanceSettings(
         temperature=arguments.temperature,
-        alpha_out=arguments.alpha_out,
-        alpha_in=arguments.alpha_in,
-        alpha_difficulty=arguments.alpha_difficulty,
+        alpha=AlphaConfig.of(arguments.alpha_out, arguments.alpha_in, arguments.alpha_difficulty),
         on_unlearned=arguments.on_unlearned,
         form=arguments.form,
         difficulty=arguments.difficulty,

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from visatb.errors import VisatbError
 from visatb.runtime.words_on_command_lines import named_value
 from visatb.scores.metrics import METRICS
 
@@ -36,6 +37,17 @@ def task_metrics(text: str) -> tuple[str, list[str]]:
     if unknown := [metric for metric in metrics if metric not in METRICS]:
         raise argparse.ArgumentTypeError(f"{task}: expected metrics of {', '.join(METRICS)}, found {unknown}")
     return task, metrics
+
+
+def columns_of(metrics: Mapping[str, Sequence[str]]) -> list[Column]:
+    """Return a column for each of a task's metrics, given as task -> metrics.
+
+    Raises:
+        VisatbError: a metric is none of `visatb.scores.metrics.METRICS`.
+    """
+    if unknown := sorted({name for names in metrics.values() for name in names} - set(METRICS)):
+        raise VisatbError(f"metrics: expected some of {', '.join(METRICS)}, found {', '.join(unknown)}")
+    return [Column(task, name, METRICS[name].higher_is_better) for task, names in metrics.items() for name in names]
 
 
 def column_names(columns: Sequence[Column]) -> list[str]:

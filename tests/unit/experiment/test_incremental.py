@@ -10,6 +10,7 @@ import pytest
 
 from tests.helpers.config_examples import MODEL_FILE, MODEL_TEXT, config_values
 from visatb.balancing.balance import Balance, balance
+from visatb.balancing.design import Design
 from visatb.config.balancing import BalanceSettings
 from visatb.config.training import Recipe
 from visatb.errors import VisatbError
@@ -55,8 +56,7 @@ def matrices(interactions: np.ndarray, effects: np.ndarray) -> tuple[pd.DataFram
 def of(matrix: pd.DataFrame, tasks: tuple[str, ...]) -> Balance:
     return balance(
         matrix.loc[["mini", *(f"plus-{t}" for t in tasks)], list(tasks)],
-        [Column(t, "EM") for t in tasks],
-        settings=SETTINGS,
+        Design.ungrouped([Column(t, "EM") for t in tasks], SETTINGS),
     )
 
 
