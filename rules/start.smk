@@ -49,6 +49,15 @@ def pairs(mapping):
     return [f"{name}={value}" for name, value in mapping.items()]
 
 
+UNTRACKED = {}
+
+
+def set_untracked(section, values):
+    """Hand jobs, in the environment, a section or mapping that must re-run none of them: visatb.runtime.untracked reads it."""
+    UNTRACKED[section] = values.model_dump(mode="json") if hasattr(values, "model_dump") else dict(values)
+    os.environ["VISATB_UNTRACKED"] = json.dumps(UNTRACKED)
+
+
 def log_of(name):
     return f"<results>/logs/{name}.log"
 
