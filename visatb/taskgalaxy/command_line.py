@@ -4,8 +4,8 @@ import argparse
 import json
 from typing import Any
 
-from visatb.config.endpoints import Endpoint
 from visatb.config.taskgalaxy import ModelEndpoint
+from visatb.endpoints.endpoint import Endpoint
 from visatb.runtime.files import read_parquet
 from visatb.taskgalaxy.asking import Asking
 from visatb.taskgalaxy.connections import endpoint_from

@@ -6,8 +6,9 @@ So a workflow can let another address, price or budget make nothing again.
 import json
 import os
 
-from visatb.config.endpoints import OPENAI, Endpoint
+from visatb.config.endpoints import OPENAI
 from visatb.config.taskgalaxy import ModelEndpoint, TaskGalaxyConfig
+from visatb.endpoints.endpoint import Endpoint, endpoint_of
 from visatb.errors import VisatbError, bullet_list
 
 REQUESTED = ("model", "parameters")
@@ -32,10 +33,10 @@ def require_keys(config: TaskGalaxyConfig) -> None:
     """
     asked = {config.expansion.endpoint, config.filter.endpoint, config.writing.endpoint, *config.voting.endpoints}
     missing = [
-        f"taskgalaxy.endpoints.{name}: {one.address} needs a key, and {one.key_variable} is not set"
+        f"taskgalaxy.endpoints.{name}: {one.url} needs a key, and {one.key_variable} is not set"
         for name, one in config.endpoints.items()
         if name in asked
-        and (one.address == OPENAI or "key_variable" in one.model_fields_set)
+        and (one.url == OPENAI or "key_variable" in one.model_fields_set)
         and not os.environ.get(one.key_variable)
     ]
     if missing:
@@ -44,18 +45,11 @@ def require_keys(config: TaskGalaxyConfig) -> None:
 
 def endpoint_from(name: str, one: ModelEndpoint) -> Endpoint:
     """Return an endpoint of the config as those who ask know it."""
-    return Endpoint(
-        url=one.address,
-        model=one.model,
-        parameters=dict(one.parameters),
-        key_variable=one.key_variable,
-        concurrency=one.concurrency,
-        timeout=one.timeout,
-        retries=one.retries,
+    return endpoint_of(
+        one,
         name=name,
         role=f"the endpoint '{name}'",
         section=f"taskgalaxy.endpoints.{name}",
-        address_key="address",
         prices=(one.prices.input, one.prices.output) if one.prices else None,
         image_tokens=one.image_tokens,
     )
