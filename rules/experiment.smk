@@ -6,7 +6,7 @@ include: "options.smk"
 include: "zero_shot_options.smk"
 include: "report_options.smk"
 include: "reuse_options.smk"
-include: "taskgalaxy_options.smk"
+include: "taskgalaxy.smk"
 
 
 pathvars:

@@ -49,12 +49,21 @@ def pairs(mapping):
     return [f"{name}={value}" for name, value in mapping.items()]
 
 
-def log_of(name):
-    return f"<results>/logs/{name}.log"
+UNTRACKED = {}
 
 
-def benchmark_of(name):
-    return f"<results>/benchmarks/{name}.tsv"
+def set_untracked(section, values):
+    """Hand jobs, in the environment, a section or mapping that must re-run none of them: visatb.runtime.untracked reads it."""
+    UNTRACKED[section] = values.model_dump(mode="json") if hasattr(values, "model_dump") else dict(values)
+    os.environ["VISATB_UNTRACKED"] = json.dumps(UNTRACKED)
+
+
+def log_of(name, folder="<results>"):
+    return f"{folder}/logs/{name}.log"
+
+
+def benchmark_of(name, folder="<results>"):
+    return f"{folder}/benchmarks/{name}.tsv"
 
 
 def program(subcommand, flags, python="python"):
