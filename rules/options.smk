@@ -245,8 +245,7 @@ def judge_options(wildcards):
 
 def judge_connection():
     judge = EXPERIMENT.config.evaluation.judge
-    names = ("endpoint", "key_variable", "concurrency", "timeout", "retries")
-    return options(**{name: getattr(judge, name) for name in names})
+    return options(endpoint=judge.url, **{k: v for k, v in judge.connection.items() if k != "url"})
 
 
 def weights_options(weights):

@@ -35,11 +35,11 @@ def loaded(section):
 
 def served(endpoint, run):
     return options(
-        address=endpoint.address.replace("{run}", run),
+        address=endpoint.url.replace("{run}", run),
         key_variable=endpoint.key_variable,
         concurrency=endpoint.concurrency,
         timeout=endpoint.timeout,
-        retries=endpoint.retries,
+        retries=endpoint.retries + 1,
     )
 
 

@@ -4,8 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
-from visatb.config.endpoints import Endpoint
 from visatb.endpoints.cli import add_connection, connection_of
+from visatb.endpoints.endpoint import Endpoint
 from visatb.errors import friendly_exit
 from visatb.evaluation.predictions import Answering, Questions, answer_all
 from visatb.runtime.devices import computes_on_cpu

@@ -137,7 +137,7 @@ def test_the_plan_asks_every_final_model_once(tmp_path: Path):
     place = workplace(tmp_path / "place")
     sections = write_benchmarks(tmp_path)
     section: dict[str, Any] = {"benchmarks": sections, "python": sys.executable}
-    judge = {"judge": {"model": "local", "endpoint": "http://localhost:9/v1"}}
+    judge = {"judge": {"model": "local", "url": "http://localhost:9/v1"}}
 
     def jobs(**more: Any) -> set[str]:
         config = [f"zero_shot={json.dumps(section | more)}", f"evaluation={json.dumps(judge)}"]
@@ -147,5 +147,5 @@ def test_the_plan_asks_every_final_model_once(tmp_path: Path):
     runs = ("ew", "visatb", "mine")
     expected = {f"zero_shot {run}" for run in runs} | {f"judge_zero_shot {run} MM-Vet" for run in runs}
     assert {job.split(" [")[0] for job in added} == expected | {"collect_zero_shot"}
-    fewer = jobs(methods=["ew"], endpoint={"address": "http://localhost:9/v1", "model": "{run}"})
+    fewer = jobs(methods=["ew"], endpoint={"url": "http://localhost:9/v1", "model": "{run}"})
     assert [job for job in fewer if job.startswith("zero_shot")] == ["zero_shot ew"]

@@ -105,7 +105,7 @@ tasks:
     max_new_tokens: 512
 evaluation:
   judge:
-    endpoint: http://localhost:8000/v1  # the default is OpenAI's own, with the key in OPENAI_API_KEY
+    url: http://localhost:8000/v1  # the default is OpenAI's own, with the key in OPENAI_API_KEY
     model: a-judge
 ```
 

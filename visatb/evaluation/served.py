@@ -6,9 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from visatb.config.endpoints import Endpoint
 from visatb.data.chat import chat_messages
 from visatb.endpoints.client import Question, Replies, Reply, ask_all, served_models
+from visatb.endpoints.endpoint import Endpoint
 from visatb.endpoints.images import as_seen_url
 from visatb.errors import VisatbError
 from visatb.evaluation.predictions import Answer, Asked
@@ -60,7 +60,7 @@ class ServedModel:
 
     def __init__(self, run: str, model_folder: str | Path, endpoint: Endpoint, folder: str | Path) -> None:
         self._run, self._model_folder, self._folder = run, model_folder, Path(folder)
-        self._endpoint = replace(endpoint, role="the server", section="evaluation.endpoint", address_key="url")
+        self._endpoint = replace(endpoint, role="the server", section="evaluation.endpoint")
         self._unsaved: set[str] = set()
         self._is_checked = False
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from visatb.config.endpoints import Endpoint
 from visatb.endpoints.budget import Budget, spent_in
 from visatb.endpoints.client import Question, Reply, ask_each
+from visatb.endpoints.endpoint import Endpoint
 from visatb.runtime.locking import alone_in
 from visatb.runtime.progress import Progress, say
 from visatb.taskgalaxy.replies import UnusableError

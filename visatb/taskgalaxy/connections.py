@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from visatb.config.endpoints import OPENAI, Endpoint
+from visatb.config.endpoints import OPENAI
 from visatb.config.taskgalaxy import ModelEndpoint, TaskGalaxyConfig
+from visatb.endpoints.endpoint import Endpoint, endpoint_of
 from visatb.errors import VisatbError, bullet_list
 from visatb.runtime.untracked import VARIABLE, untracked
 from visatb.taskgalaxy.asking import Asking
@@ -22,10 +23,10 @@ def require_keys(config: TaskGalaxyConfig) -> None:
     """
     used = {config.expansion.endpoint, config.filter.endpoint, config.writing.endpoint, *config.voting.endpoints}
     missing = [
-        f"taskgalaxy.endpoints.{name}: {one.address} needs a key, and {one.key_variable} is not set"
+        f"taskgalaxy.endpoints.{name}: {one.url} needs a key, and {one.key_variable} is not set"
         for name, one in config.endpoints.items()
         if name in used
-        and (one.address == OPENAI or "key_variable" in one.model_fields_set)
+        and (one.url == OPENAI or "key_variable" in one.model_fields_set)
         and not os.environ.get(one.key_variable)
     ]
     if missing:
@@ -58,18 +59,11 @@ def _connections() -> dict[str, Any]:
 
 
 def _endpoint(name: str, one: ModelEndpoint) -> Endpoint:
-    return Endpoint(
-        url=one.address,
-        model=one.model,
-        parameters=dict(one.parameters),
-        key_variable=one.key_variable,
-        concurrency=one.concurrency,
-        timeout=one.timeout,
-        retries=one.retries,
+    return endpoint_of(
+        one,
         name=name,
         role=f"the endpoint '{name}'",
         section=f"{SECTION}.endpoints.{name}",
-        address_key="address",
         prices=(one.prices.input, one.prices.output) if one.prices else None,
         image_tokens=one.image_tokens,
     )

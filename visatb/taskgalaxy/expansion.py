@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from visatb.config.endpoints import Endpoint
 from visatb.endpoints.client import Question
+from visatb.endpoints.endpoint import Endpoint
 from visatb.endpoints.prompts import Prompt
 from visatb.taskgalaxy.asking import Asking, ask
 from visatb.taskgalaxy.replies import parse_types

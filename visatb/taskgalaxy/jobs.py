@@ -2,14 +2,12 @@
 
 from typing import Any
 
+from visatb.config.endpoints import Connection
 from visatb.config.taskgalaxy import MatchLimits, ModelEndpoint, TaskGalaxyConfig
 from visatb.config.types import IntFromZero, Parameter, PositiveInt, Section
 
 REPLY_KEYS = ("model", "parameters")
 """The keys of an endpoint that a reply depends on."""
-
-CONNECTION_KEYS = tuple(set(ModelEndpoint.model_fields) - {*REPLY_KEYS, "prices", "image_tokens"})
-"""The keys of an endpoint that no file depends on."""
 
 PLAN_KEYS = {"seeds", "images", "expansion", "matching", "filter", "writing", "voting", "attempts", "assumptions"}
 """The keys of the section, beside its endpoints and folder, that the plan depends on."""
@@ -171,5 +169,5 @@ def _clip(config: TaskGalaxyConfig) -> dict[str, Any]:
 
 
 def _without_connections(config: TaskGalaxyConfig, values: dict[str, Any]) -> TaskGalaxyConfig:
-    endpoints = {name: one.model_dump(exclude=set(CONNECTION_KEYS)) for name, one in config.endpoints.items()}
+    endpoints = {name: one.model_dump(exclude=set(Connection.model_fields)) for name, one in config.endpoints.items()}
     return TaskGalaxyConfig.model_validate(values | {"endpoints": endpoints})

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visatb.config.endpoints import Endpoint
 from visatb.endpoints.client import Question
+from visatb.endpoints.endpoint import Endpoint
 from visatb.endpoints.prompts import Prompt
 from visatb.runtime.files import read_parquet
 from visatb.taskgalaxy.asking import Asking, Outcome, ask

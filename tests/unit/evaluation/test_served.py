@@ -17,9 +17,10 @@ from PIL import Image
 from tests.helpers.answering_server import Served
 from tests.helpers.judge_server import Answer, JudgeServer, judge_server, refusal, verdict
 from tests.helpers.training_examples import ROOT, save_tiny, turns
-from visatb.config.endpoints import Endpoint, ServedConfig, served_mistakes
+from visatb.config.endpoints import ServedConfig, served_mistakes
 from visatb.data.demo.exchanges import demo_sample
 from visatb.data.records import RECORD_SCHEMA
+from visatb.endpoints.endpoint import Endpoint
 from visatb.errors import VisatbError
 from visatb.evaluation.generate import Generation, LoadedModel
 from visatb.evaluation.predictions import Questions, answer_all

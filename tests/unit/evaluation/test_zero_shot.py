@@ -258,7 +258,7 @@ def test_mistakes_are_told_all_at_once(tmp_path: Path):
         },
         "methods": ["stl", "visat"],
         "loader_arguments": {"device": "cpu"},
-        "endpoint": {"address": "http://user:secret@localhost/v1", "model": "one"},
+        "endpoint": {"url": "http://user:secret@localhost/v1", "model": "one"},
     }
     with pytest.raises(VisatbError) as error:
         experiment({"zero_shot": section}, tmp_path)
@@ -271,7 +271,7 @@ def test_mistakes_are_told_all_at_once(tmp_path: Path):
         "zero_shot.methods: 'stl' is one model a task",
         "zero_shot.methods: 'visat' is not among methods; did you mean 'visatb'?",
         "zero_shot.loader_arguments: 'device' is set by the workflow itself",
-        "zero_shot.endpoint.address: an address must hold no key",
+        "zero_shot.endpoint.url: an address must hold no key",
         "zero_shot.endpoint: every run would ask the same model",
     ):
         assert part in said

@@ -11,9 +11,9 @@ import pytest
 
 from tests.helpers.data_examples import picture
 from tests.helpers.judge_server import Answer, JudgeServer, judge_server, question_of, refusal, verdict
-from visatb.config.endpoints import Endpoint
 from visatb.endpoints.budget import dearest, spent_in
 from visatb.endpoints.client import Question
+from visatb.endpoints.endpoint import Endpoint
 from visatb.endpoints.prompts import Prompt
 from visatb.errors import VisatbError
 from visatb.taskgalaxy.asking import REFUSED, Asking, ask

@@ -247,7 +247,7 @@ def test_mistakes_in_the_section_are_told(change: dict[str, Any], mistake: str):
         ({"parameters": {"temperature": 0}}, "with prices, max_tokens says how dear"),
         ({"parameters": {"max_tokens": "many"}}, "expected a whole number above 0 of max_tokens"),
         ({"parameters": {"max_tokens": 9, "messages": "x"}}, "'messages' is set by the workflow itself"),
-        ({"address": "https://me:secret@x.org/v1"}, "an address must hold no key or password"),
+        ({"url": "https://me:secret@x.org/v1"}, "an address must hold no key or password"),
         ({"key_variable": "sk-secret"}, "expected the name of an environment variable"),
     ],
 )

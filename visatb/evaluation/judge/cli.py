@@ -2,8 +2,8 @@
 
 import argparse
 
-from visatb.config.endpoints import Endpoint
 from visatb.endpoints.cli import add_connection, connection_of
+from visatb.endpoints.endpoint import Endpoint
 
 
 def add_judge(parser: argparse.ArgumentParser) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from visatb.config.endpoints import Endpoint
 from visatb.endpoints.client import Question, Reply, ask_all
+from visatb.endpoints.endpoint import Endpoint
 from visatb.endpoints.prompts import Prompt
 from visatb.errors import VisatbError
 from visatb.evaluation.judge.prompt import context_of, read_contexts

@@ -9,10 +9,12 @@ from pydantic import Field
 
 from visatb.config.endpoints import LENGTH_PARAMETERS, secret_mistakes
 from visatb.config.loading import refuse, resolve_extends, validate_leniently
+from visatb.config.renamed import with_new_names
 from visatb.config.resources import ResourcesConfig
 from visatb.config.taskgalaxy import ModelEndpoint, TaskGalaxyConfig
 from visatb.config.types import Section
 from visatb.errors import VisatbError, did_you_mean
+from visatb.runtime.progress import say
 from visatb.taskgalaxy.prompt_files import read_prompts
 from visatb.taskgalaxy.types import read_seeds
 
@@ -40,11 +42,14 @@ def checked_data_set(values: Mapping[str, Any], origin: str = "config") -> DataS
     Raises:
         VisatbError: with every mistake in it, in words, at once.
     """
-    config, mistakes = validate_leniently(DataSetConfig, resolve_extends(values))
-    lines = [mistake.words for mistake in mistakes]
+    resolved, old_names, both_names = with_new_names(resolve_extends(values))
+    config, mistakes = validate_leniently(DataSetConfig, resolved)
+    lines = [mistake.words for mistake in (*both_names, *mistakes)]
     if config is not None and not lines:
         lines += check_taskgalaxy(config.taskgalaxy)
     refuse(lines, origin)
+    for line in old_names:
+        say(line)
     assert config is not None
     return config
 
@@ -88,7 +93,7 @@ def _check_endpoint_names(section: TaskGalaxyConfig) -> Iterator[str]:
 
 
 def _check_endpoint(here: str, endpoint: ModelEndpoint, with_budget: bool) -> Iterator[str]:
-    yield from secret_mistakes(here, "address", endpoint.address, endpoint.key_variable)
+    yield from secret_mistakes(here, endpoint)
     for name in endpoint.parameters:
         if name in REQUEST_KEYS:
             yield f"{here}.parameters: '{name}' is set by the workflow itself; take it away"
