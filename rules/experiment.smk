@@ -5,7 +5,7 @@ include: "common.smk"
 include: "options.smk"
 include: "report_options.smk"
 include: "reuse_options.smk"
-include: "taskgalaxy_options.smk"
+include: "taskgalaxy.smk"
 
 
 pathvars:

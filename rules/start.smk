@@ -58,12 +58,12 @@ def set_untracked(section, values):
     os.environ["VISATB_UNTRACKED"] = json.dumps(UNTRACKED)
 
 
-def log_of(name):
-    return f"<results>/logs/{name}.log"
+def log_of(name, folder="<results>"):
+    return f"{folder}/logs/{name}.log"
 
 
-def benchmark_of(name):
-    return f"<results>/benchmarks/{name}.tsv"
+def benchmark_of(name, folder="<results>"):
+    return f"{folder}/benchmarks/{name}.tsv"
 
 
 def program(subcommand, flags, python="python"):

@@ -52,12 +52,17 @@ class EmbeddingConfig(Section):
     )
 
 
-class MatchingConfig(Section):
-    """Which types a picture is a candidate for: the nearest by cosine."""
+class MatchLimits(Section):
+    """What decides on the matches."""
 
     top_k: PositiveInt = Field(10, description="types a picture, the nearest ones")
     floor: Cosine = Field(0.2, description="lowest cosine of a match")
     cap: PositiveInt = Field(100, description="pictures a type, the nearest ones")
+
+
+class MatchingConfig(MatchLimits):
+    """Which types a picture is a candidate for: the nearest by cosine."""
+
     mem_mb: PositiveInt = Field(16000, description="memory of the job, in MB")
 
 

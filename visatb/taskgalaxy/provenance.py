@@ -32,7 +32,7 @@ def provenance(config: TaskGalaxyConfig, files: Mapping[str, str | Path], funnel
     return {"visatb": __version__, "settings": settings, "sha256": digests, "stages": stages}
 
 
-def provenance_markdown(found: Mapping[str, Any], reasons: pd.DataFrame, tasks: pd.DataFrame) -> str:
+def format_provenance(found: Mapping[str, Any], reasons: pd.DataFrame, tasks: pd.DataFrame) -> str:
     """Return the same for people: numbers of each stage, reasons of rejection, models, tasks."""
     settings = found["settings"]
     stages = pd.DataFrame(found["stages"])
@@ -53,7 +53,7 @@ def provenance_markdown(found: Mapping[str, Any], reasons: pd.DataFrame, tasks: 
     return "\n\n".join(parts) + "\n"
 
 
-def funnel_text(stages: pd.DataFrame) -> str:
+def format_funnel(stages: pd.DataFrame) -> str:
     """Return the funnel as a table of text."""
     return text_table(_words(stages[["stage", "unit", *_NUMBERS]]), left=["stage", "unit"])
 

@@ -22,7 +22,7 @@ from visatb.experiment.checks.l2t import l2t_mistakes
 from visatb.experiment.checks.methods import method_mistakes
 from visatb.experiment.checks.models import checked_model
 from visatb.experiment.checks.reuse import proxy_mistakes, reuse_mistakes, with_groups_from_file
-from visatb.experiment.checks.taskgalaxy import taskgalaxy_mistakes
+from visatb.experiment.checks.taskgalaxy import check_taskgalaxy
 from visatb.experiment.checks.zero_shot import zero_shot_mistakes
 from visatb.runtime.progress import say
 from visatb.scores.metrics import JUDGED_METRICS, METRIC_NAMES
@@ -196,7 +196,7 @@ def _judge(config: Config) -> Iterator[str]:
 
 
 def _taskgalaxy(config: Config) -> Iterator[str]:
-    return taskgalaxy_mistakes(config.taskgalaxy)
+    return check_taskgalaxy(config.taskgalaxy)
 
 
 def _given_weights(config: Config) -> Iterator[str]:

@@ -46,7 +46,7 @@ def checked_data_set(values: Mapping[str, Any], origin: str = "config") -> DataS
     config, mistakes = validate_leniently(DataSetConfig, resolved)
     lines = [mistake.words for mistake in (*both_names, *mistakes)]
     if config is not None and not lines:
-        lines += taskgalaxy_mistakes(config.taskgalaxy)
+        lines += check_taskgalaxy(config.taskgalaxy)
     refuse(lines, origin)
     for line in old_names:
         say(line)
@@ -54,13 +54,13 @@ def checked_data_set(values: Mapping[str, Any], origin: str = "config") -> DataS
     return config
 
 
-def taskgalaxy_mistakes(section: TaskGalaxyConfig | None) -> Iterator[str]:
+def check_taskgalaxy(section: TaskGalaxyConfig | None) -> Iterator[str]:
     """Yield one line for each mistake."""
     if section is None:
         return
-    yield from _asked(section)
+    yield from _check_endpoint_names(section)
     for name, endpoint in section.endpoints.items():
-        yield from _endpoint(f"taskgalaxy.endpoints.{name}", endpoint, with_budget=section.budget is not None)
+        yield from _check_endpoint(f"taskgalaxy.endpoints.{name}", endpoint, with_budget=section.budget is not None)
     if section.voting.min_votes > len(section.voting.endpoints):
         yield (
             f"taskgalaxy.voting.min_votes: {section.voting.min_votes} votes of {len(section.voting.endpoints)} judges "
@@ -79,11 +79,11 @@ def taskgalaxy_mistakes(section: TaskGalaxyConfig | None) -> Iterator[str]:
         yield f"taskgalaxy: {error}"
 
 
-def _asked(section: TaskGalaxyConfig) -> Iterator[str]:
-    asked = [("expansion.endpoint", section.expansion.endpoint), ("filter.endpoint", section.filter.endpoint)]
-    asked += [("writing.endpoint", section.writing.endpoint)]
-    asked += [("voting.endpoints", name) for name in section.voting.endpoints]
-    for key, name in asked:
+def _check_endpoint_names(section: TaskGalaxyConfig) -> Iterator[str]:
+    named = [("expansion.endpoint", section.expansion.endpoint), ("filter.endpoint", section.filter.endpoint)]
+    named += [("writing.endpoint", section.writing.endpoint)]
+    named += [("voting.endpoints", name) for name in section.voting.endpoints]
+    for key, name in named:
         if name not in section.endpoints:
             hint = did_you_mean(name, section.endpoints) or f"; they are {', '.join(section.endpoints)}"
             yield f"taskgalaxy.{key}: there is no endpoint '{name}'{hint}"
@@ -92,7 +92,7 @@ def _asked(section: TaskGalaxyConfig) -> Iterator[str]:
             yield f"taskgalaxy.voting.endpoints: '{name}' is there {count} times; a judge has one vote"
 
 
-def _endpoint(here: str, endpoint: ModelEndpoint, with_budget: bool) -> Iterator[str]:
+def _check_endpoint(here: str, endpoint: ModelEndpoint, with_budget: bool) -> Iterator[str]:
     yield from secret_mistakes(here, endpoint)
     for name in endpoint.parameters:
         if name in REQUEST_KEYS:

@@ -10,7 +10,7 @@ from visatb.taskgalaxy.tables import Row, rejected
 from visatb.taskgalaxy.types import ARROW
 
 
-def deduplicated(rows: Sequence[Row], vectors: Vectors, threshold: float) -> tuple[list[Row], pd.DataFrame]:
+def dedup_types(rows: Sequence[Row], vectors: Vectors, threshold: float) -> tuple[list[Row], pd.DataFrame]:
     """Return all types with those rejected that are near to an earlier one, and a table of these.
 
     Args:
