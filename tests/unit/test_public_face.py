@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import yaml
@@ -35,7 +36,7 @@ print(visatb.__version__)
 """
 
 
-def test_it_is_imported_without_torch(tmp_path):
+def test_it_is_imported_without_torch(tmp_path: Path):
     weights = tmp_path / "weights.json"
     weights.write_text('{"tasks": {"vqa": {"weight": 1.2}}}')
     command = [sys.executable, "-c", WITHOUT_TORCH, str(weights)]
@@ -63,7 +64,6 @@ def test_another_name_is_refused_with_those_that_there_are():
 
 def test_the_version_is_said_alike():
     citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
-    changes = re.findall(
-        r"^## (\d+\.\d+\.\d+)", (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
-    )
+    changelog = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
+    changes = re.findall(r"^## (\d+\.\d+\.\d+)", changelog, re.MULTILINE)
     assert str(citation["version"]) == changes[0] == visatb.__version__
