@@ -90,7 +90,7 @@ def _laid_over(value: Any) -> Any:
 
 
 def _or_null(value: Schema) -> Schema:
-    described = {key: value[key] for key in ("description", "default") if key in value}
+    described: Schema = {key: value[key] for key in ("description", "default") if key in value}
     inner = _laid_over({key: item for key, item in value.items() if key not in described})
     options = inner["anyOf"] if set(inner) == {"anyOf"} else [inner]
     null = {"type": "null"}
