@@ -146,7 +146,7 @@ def _errors_of_gaps(errors: pd.Series | None, names: Names) -> Floats:
     missing = [name for name in names.columns if name not in errors.index]
     if missing:
         raise VisatbError(f"gap standard errors are missing for the columns {', '.join(missing)}")
-    values = errors.loc[list(names.columns)].to_numpy(dtype=np.float64)
+    values: Floats = errors.loc[list(names.columns)].to_numpy(dtype=np.float64)
     wrong = [f"{n} ({v:g})" for n, v in zip(names.columns, values, strict=True) if not 0 <= v < np.inf]
     if wrong:
         raise VisatbError(f"gap standard errors must be finite and not negative, found {', '.join(wrong)}")

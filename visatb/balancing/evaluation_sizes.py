@@ -104,7 +104,8 @@ def _cheapest(shares: Floats) -> Floats:
         sizes = np.sqrt(np.maximum(prices @ shares, np.finfo(float).tiny))
         prices *= np.sqrt(np.maximum((shares / sizes).sum(axis=1), 1e-12))
         prices = np.maximum(prices, 1e-12 * prices.max())
-    return sizes * (shares / sizes).sum(axis=1).max()
+    scaled: Floats = sizes * (shares / sizes).sum(axis=1).max()
+    return scaled
 
 
 def _of_task(pilot: Sequence[PairedSamples], columns: Sequence[Column], task: str) -> list[PairedSamples]:
@@ -128,7 +129,8 @@ def _variances(point: Balance, matrix: pd.DataFrame, samples: Sequence[PairedSam
                 moved = change if moved is None else moved + change
     assert moved is not None
     images = moved.shape[1]
-    return (moved**2).sum(axis=1) * images / (images - 1)
+    variances: Floats = (moved**2).sum(axis=1) * images / (images - 1)
+    return variances
 
 
 def _slope(point: Balance, values: Floats, row: int, place: int, step: float) -> Floats:
@@ -137,4 +139,5 @@ def _slope(point: Balance, values: Floats, row: int, place: int, step: float) ->
     pair[:, row, place] += (-step, step)
     measures = equations.measure(pair, point.layout, point.screening)
     total = equations.weigh(measures, point.settings.alphas, point.temperature).total
-    return (total[1] - total[0]) / (2 * step)
+    slope: Floats = (total[1] - total[0]) / (2 * step)
+    return slope

@@ -25,6 +25,16 @@ said; other experiments are in [`experiments/`](experiments), models in [`models
 Every path is relative to the folder that `snakemake` is called in. A mistake (an unknown key, a wrong type, a task
 that is not there) stops the workflow before anything runs, and all mistakes are told at once.
 
+Editors with a YAML language server (VS Code's YAML extension, Neovim, Emacs and others) complete keys, show what they
+mean and mark mistakes in files whose first line names the schema, as those here do:
+
+```
+# yaml-language-server: $schema=../schema/config.json
+```
+
+That is the path from the file to [`schema/config.json`](schema/config.json), or of a model file to
+[`schema/model.json`](schema/model.json).
+
 ## Files that extend each other
 
 `extends: config/config.yaml` takes every key from that file, and from what that one extends in turn; keys given

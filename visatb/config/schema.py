@@ -31,9 +31,11 @@ RESERVED_NAMES = ("mini", "base", *SPLITS)
 class TaskConfig(Section):
     """One kind of instruction data with its own metric."""
 
-    data: Annotated[SplitFiles | None, BeforeValidator(each_split)] = Field(
-        None,
-        description="the annotation files by split, or one path with `{split}` in it; relative to `data_folder`",
+    data: Annotated[SplitFiles | None, BeforeValidator(each_split, json_schema_input_type=SplitFiles | str | None)] = (
+        Field(
+            None,
+            description="the annotation files by split, or one path with `{split}` in it; relative to `data_folder`",
+        )
     )
     source: SourceConfig | None = Field(None, description="instead of `data`: what the workflow makes it from")
     task_field: str | None = Field(

@@ -69,8 +69,9 @@ def web_address(address: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_checked_name)]
-Paths = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
-Words = Annotated[list[str], BeforeValidator(_as_list)]
+_AsList = BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+Paths = Annotated[list[str], _AsList, Field(min_length=1)]
+Words = Annotated[list[str], _AsList]
 Number = BeforeValidator(_no_truth_value)
 Share = Annotated[float, Number, Field(ge=0, le=1, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Number, Field(gt=0, allow_inf_nan=False)]
@@ -78,11 +79,13 @@ FloatFromZero = Annotated[float, Number, Field(ge=0, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Number, Field(ge=1)]
 IntFromZero = Annotated[int, Number, Field(ge=0)]
 Seed = Annotated[int, Number, Field(ge=0, lt=2**31)]
-RateOrAuto = Annotated[float | Literal["auto"], PlainValidator(_rate)]
+RateOrAuto = Annotated[float | Literal["auto"], PlainValidator(_rate, json_schema_input_type=Share | Literal["auto"])]
 Parameter = str | bool | int | float
 Part = Literal["vision_tower", "projector", "language_model"]
 PARTS = get_args(Part)
-Temperature = Annotated[float | Literal["auto"], PlainValidator(_temperature)]
+Temperature = Annotated[
+    float | Literal["auto"], PlainValidator(_temperature, json_schema_input_type=PositiveFloat | Literal["auto"])
+]
 
 
 @dataclass(frozen=True)

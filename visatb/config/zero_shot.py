@@ -43,11 +43,16 @@ def _with_empty_sections(value: object) -> object:
     return {name: {} if one is None else one for name, one in value.items()} if isinstance(value, dict) else value
 
 
+_Benchmarks = BeforeValidator(
+    _with_empty_sections, json_schema_input_type=dict[Name, BenchmarkConfig | None] | list[Name]
+)
+
+
 class ZeroShotConfig(Section):
     """Benchmarks that nothing was trained for, answered by final runs through lmms-eval."""
 
-    benchmarks: Annotated[dict[Name, BenchmarkConfig], BeforeValidator(_with_empty_sections), Field(min_length=1)] = (
-        Field(description="what is asked: a list of names, or name -> section")
+    benchmarks: Annotated[dict[Name, BenchmarkConfig], _Benchmarks, Field(min_length=1)] = Field(
+        description="what is asked: a list of names, or name -> section"
     )
     methods: Words | None = Field(
         None, description="whose final models answer; if left out, those of all `methods` but `stl`"

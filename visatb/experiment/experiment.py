@@ -262,4 +262,5 @@ class Experiment:
 
     def resources(self, run: str) -> TrainingResources:
         """Return what the training of ``run`` asks for."""
-        return getattr(self.config.resources, self.resource_kind(run))
+        resources: TrainingResources = getattr(self.config.resources, self.resource_kind(run))
+        return resources

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -17,10 +17,15 @@ LOGITS_AT_ONCE = 2**27
 _WORDS_AT_ONCE = 2**13
 
 
+def _head_of(model: nn.Module) -> Any:
+    """Return the output head, as models of transformers name it."""
+    return cast(Any, model).get_output_embeddings()
+
+
 @contextmanager
 def head_sees_only(model: nn.Module, positions: torch.Tensor) -> Iterator[None]:
     """Let the output head work on ``positions`` [samples, tokens] (bool) alone: logits are [positions, vocabulary]."""
-    head = model.get_output_embeddings()
+    head = _head_of(model)
     handle = head.register_forward_pre_hook(lambda _, arguments: (arguments[0][positions], *arguments[1:]))
     try:
         yield
@@ -68,7 +73,7 @@ class Head:
         supervised = labels[:, 1:] != IGNORED
         targets, positions = labels[:, 1:][supervised], F.pad(supervised, (0, 1))
         base = self._base(model)
-        head = base.get_output_embeddings()
+        head = _head_of(base)
         if _is_a_matrix(head):
             # All ranks must try at the same time, since they may share parameters: a count decides that all know.
             if self._in_parts is None and step_tokens * head.out_features > LOGITS_AT_ONCE:
@@ -104,7 +109,7 @@ def _returns_its_heads_logits(
     first = torch.zeros_like(positions)
     first.view(-1)[positions.flatten().int().argmax()] = True
     own: list[torch.Tensor] = []
-    hook = base.get_output_embeddings().register_forward_hook(lambda *given: own.append(given[2].clone()))
+    hook = _head_of(base).register_forward_hook(lambda *given: own.append(given[2].clone()))
     on_cpu = positions.device.type == "cpu"
     undone = torch.random.fork_rng(
         [] if on_cpu else [positions.device], device_type="cuda" if on_cpu else positions.device.type
@@ -129,7 +134,7 @@ def _head_gives_losses(head: nn.Linear, positions: torch.Tensor, targets: torch.
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else head.weight.dtype
         return _LossesInParts.apply(hidden[positions], head.weight, head.bias, targets, dtype)
 
-    head.forward = losses
+    head.forward = losses  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
