@@ -15,14 +15,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from running import run_workflow
-
 from visatb.config_loading import read_yaml
+from visatb.files import write_table
+from visatb.training.recipe import Machine
+
 from visatb.evaluation import predictions
 from visatb.experiment import Experiment
-from visatb.files import write_table
 from visatb.training import fit, processes
 from visatb.training.checkpoints import Checkpoints
-from visatb.training.recipe import Machine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCORES_TO_TABLES = (
