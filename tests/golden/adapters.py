@@ -1,30 +1,33 @@
 """All that the golden tests know of the code: from a config, by way of the rules, to what programs are told and do."""
 
-import ast
 import json
 import re
 import runpy
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pytest
-from running import run_workflow
-from visatb.config_loading import read_yaml
-from visatb.files import write_table
-from visatb.training.recipe import Machine
 
+from tests.helpers import training_examples as examples
+from tests.helpers.paths import REPOSITORY
+from tests.helpers.running import run_workflow
+from tests.helpers.training_examples import TASKS, mixture, sample, save_tiny
+from visatb.config.loading import read_yaml
 from visatb.evaluation import predictions
-from visatb.experiment import Experiment
-from visatb.training import fit, processes
+from visatb.experiment.experiment import Experiment
+from visatb.experiment.jobs.evaluation import prediction_job
+from visatb.experiment.jobs.training import machine_job, training_job
+from visatb.runtime import processes
+from visatb.runtime.cli import arguments_of, as_json
+from visatb.runtime.files import write_table
+from visatb.runtime.untracked import VARIABLE
+from visatb.training import fit
 from visatb.training.checkpoints import Checkpoints
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 SCORES_TO_TABLES = (
     *("collect_validation_matrix", "compute_weights", "collect_benchmark"),
     *("typeset_weights", "typeset_benchmark", "typeset_data", "summarize"),
@@ -62,18 +65,18 @@ def trainings(config: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dic
     ``folder`` is the working directory: mixtures, models that the workflow makes, and measured weights are stood in for
     by files that never change.
     """
-    experiment, rules = _prepared(config, folder, monkeypatch)
-    return {run.name: _training(run.name, experiment, rules, monkeypatch) for run in experiment.trained_runs}
+    experiment = _prepared(config, folder, monkeypatch)
+    return {run.name: _training(run.name, experiment, monkeypatch) for run in experiment.trained_runs}
 
 
 def answers(config: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, str]]:
     """Return, by run and split, where the answers to each task are kept; models and records are stood in for."""
-    experiment, rules = _prepared(config, folder, monkeypatch)
+    experiment = _prepared(config, folder, monkeypatch)
     asked = [(run, split) for run in experiment.runs for split in experiment.runs[run].evaluates]
-    return {f"{run}/{split}": _answers(run, split, experiment, rules, monkeypatch) for run, split in asked}
+    return {f"{run}/{split}": _answers(run, split, experiment, monkeypatch) for run, split in asked}
 
 
-def _prepared(config: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Experiment, dict[str, Any]]:
+def _prepared(config: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
     folder.mkdir()
     for name in ("config", "tests"):
         (folder / name).symlink_to(REPOSITORY / name)
@@ -91,7 +94,7 @@ def _prepared(config: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tup
         experiment.folder / "templates.tsv",
         pd.DataFrame({"sentence": ["Answer with one word.", "Why?"], "decision": ["removed", "kept"]}),
     )
-    return experiment, _rule_functions(experiment)
+    return experiment
 
 
 def _stand_in(path: Path, text: str) -> Path:
@@ -100,35 +103,27 @@ def _stand_in(path: Path, text: str) -> Path:
     return path
 
 
-def _rule_functions(experiment: Experiment) -> dict[str, Any]:
-    """Return the functions by which rules tell jobs what to do."""
-    names: dict[str, Any] = {"EXPERIMENT": experiment, "Path": Path, "json": json, "shlex": shlex, "signal": None}
-    exec("from visatb.config_l2t import L2TConfig\nDATA_SET = None", names)
-    for rules in ("start", "common", "resources", "options"):
-        path = REPOSITORY / "rules" / f"{rules}.smk"
-        # Files with rules are no Python; what these four hold beside functions asks the machine, but for the options.
-        kept = ast.parse(path.read_text().partition("\nwildcard_constraints:")[0]).body
-        if rules != "options":
-            kept = [part for part in kept if isinstance(part, ast.FunctionDef)]
-        exec(compile(ast.Module(kept, type_ignores=[]), str(path), "exec"), names)
-    return names
+def _functions(rules: str, experiment: Experiment, *names: str) -> dict[str, Any]:
+    """Return functions of a file of rules, which is no Python as a whole."""
+    text = (REPOSITORY / "rules" / f"{rules}.smk").read_text()
+    made: dict[str, Any] = {"EXPERIMENT": experiment, "training_resources": lambda w: experiment.resources(w.run)}
+    for name in names:
+        exec(re.search(rf"^def {name}\(.*?(?=^\S)", text, re.MULTILINE | re.DOTALL)[0], made)  # type: ignore[index]
+    return made
 
 
-def _run_program(name: str, arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = REPOSITORY / "workflow_scripts" / f"{name}.py"
-    monkeypatch.setattr(sys, "argv", [str(program), *shlex.split(arguments)])
-    main = runpy.run_path(str(program))["main"]
+def _run_program(stage: str, rule: str, words: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a subcommand of a program with the words of its flags, up to where it is known what it would do."""
+    subcommand = runpy.run_path(str(REPOSITORY / "workflow_scripts" / f"{stage}.py"))[rule]
     for variable, value in (("ACCELERATE_USE_CPU", "1"), ("OMP_NUM_THREADS", "1"), ("DS_ACCELERATOR", "cpu")):
         monkeypatch.setenv(variable, value)  # which programs set themselves, but do not take back
     with pytest.raises(_Described):
-        main()
+        subcommand(**arguments_of(subcommand, {name: word for name, word in words.items() if word}))
 
 
-def _training(run: str, experiment: Experiment, rules: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+def _training(run: str, experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> Any:
+    rules = _functions("training", experiment, "weights_file", "launcher", "on_every_node")
     told = _Wildcards(run)
-    mixture = _stand_in(experiment.folder / "mixtures" / f"{run}.arrow", run)
-    weights = rules["weights_file"](told)
-    weights = f"--weights {weights.replace('<results>', str(experiment.folder))}" if weights else ""
     wanted = experiment.resources(run)
     found: dict[str, Any] = {}
 
@@ -137,35 +132,35 @@ def _training(run: str, experiment: Experiment, rules: Mapping[str, Any], monkey
         found.update(fingerprint=kept.folder.name, layout=layout, description=dict(description))
         raise _Described
 
-    real_fit = fit.fit
-
-    def fit_here(*arguments: Any) -> None:
-        found["machine"] = asdict(arguments[5])
-        real_fit(*arguments)
-
     table = pa.table({"task": list(experiment.runs[run].mixture)})
-    processes_started = wanted.nodes * max(1, wanted.gpus)
+    folder = experiment.folder
+    l2t = experiment.config.objective == "l2t"
+    job, machine = training_job(experiment, run), machine_job(experiment, run)
+    words = {
+        "job": as_json(job),
+        "machine": as_json(machine),
+        "threads": str(wanted.cpus),
+        "mixture": str(_stand_in(folder / "mixtures" / f"{run}.arrow", run)),
+        "weights": (rules["weights_file"](told) or "").replace("<results>", str(folder)),
+        "templates": str(folder / "templates.tsv") if l2t else "",
+        "folder": f"runs/{run}",
+        "output": f"runs/{run}/model",
+    }
     with monkeypatch.context() as patched:
-        patched.setattr(fit, "fit", fit_here)
         patched.setattr(fit, "check_devices", lambda gpus: None)
         patched.setattr(fit, "read_mixture", lambda path: table)
         patched.setattr(fit, "Checkpoints", describe)
-        patched.setenv("WORLD_SIZE", str(processes_started))
-        arguments = f"{rules['training_options'](told)} {rules['machine_options'](told)} --threads {wanted.cpus}"
-        places = f"--mixture {mixture} {weights} --folder runs/{run} --output runs/{run}/model"
-        _run_program("train", f"{arguments} {places}", patched)
-    return {**found, "launcher": rules["launcher"](told)}
+        patched.setenv("WORLD_SIZE", str(wanted.nodes * max(1, wanted.gpus)))
+        _run_program("training", "train", words, patched)
+    return {**found, "machine": machine.model_dump(), "launcher": rules["launcher"](told)}
 
 
-def _answers(
-    run: str, split: str, experiment: Experiment, rules: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> dict[str, str]:
-    told = _Wildcards(run, split)
+def _answers(run: str, split: str, experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     model = _stand_in(experiment.folder / "runs" / run / "model" / "config.json", run).parent
     model = model if experiment.runs[run].is_trained else Path(experiment.model_of(run).source)
-    records = experiment.folder / "records"
-    for task in experiment.asked(run, split):
-        _stand_in(records / task / f"{split}.parquet", f"{task} {split}")
+    tasks = experiment.asked(run, split)
+    for task in tasks:
+        _stand_in(experiment.folder / "records" / task / f"{split}.parquet", f"{task} {split}")
     found: dict[str, str] = {}
 
     def describe(
@@ -175,19 +170,24 @@ def _answers(
             found[task.task] = str(predictions._folder(task, answering, shard_size, "answers"))
         raise _Described
 
-    places = f"--model {model} --records {records} --output predictions --shards runs/{run}/answers"
+    words = {
+        "job": as_json(prediction_job(experiment, run, split, tasks)),
+        "model": str(model),
+        "records": str(experiment.folder / "records"),
+        "output": "predictions",
+        "shards": f"runs/{run}/answers",
+    }
     with monkeypatch.context() as patched:
+        if endpoint := experiment.config.evaluation.endpoint:
+            patched.setenv(VARIABLE, json.dumps({"evaluation.endpoint": endpoint.model_dump(mode="json")}))
         patched.setattr(predictions, "answer_all", describe)
         patched.setattr(processes, "check_devices", lambda gpus: None)
-        arguments = f"{rules['prediction_options'](told)} {rules['answering_connection']()} --threads 1 {places}"
-        _run_program("predict", arguments, patched)
+        _run_program("evaluation", "predict", words, patched)
     return found
 
 
 def losses(family: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Return what 20 steps of a tiny model's training told, of four samples in two micro-batches each, in float32."""
-    from training_examples import LAMBDAS, TASKS, mixture, recipe, sample, save_tiny
-
     real_arguments = fit.training_arguments
 
     def told_of_each_step(*arguments: Any) -> Any:
@@ -198,9 +198,8 @@ def losses(family: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[d
     monkeypatch.setattr(fit, "training_arguments", told_of_each_step)
     samples = [sample(TASKS[number % len(TASKS)], number) for number in range(80)]
     data = mixture(folder, samples)
-    machine = Machine(micro_batch_size=2, attention="eager")
     base = save_tiny(family, folder / "base")
-    fit.fit("mini", data, str(base), LAMBDAS, recipe(), machine, folder / "run", folder / "model")
+    fit.fit(examples.training_job(base), examples.machine(micro_batch_size=2), data, folder / "run", folder / "model")
     lines = [json.loads(line) for line in (folder / "run" / "training.jsonl").read_text().splitlines()]
     return [{name: line[name] for name in ("step", "tokens", "loss", "task_loss")} for line in lines]
 

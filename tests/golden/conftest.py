@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from running import run_workflow, workplace
-from sharing import Shared
+
+from tests.helpers.running import run_workflow, workplace
+from tests.helpers.sharing import Shared
 
 
 @pytest.fixture(scope="session")

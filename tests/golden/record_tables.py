@@ -7,8 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from archive import pack
-from stored import FIXTURES
+from tests.golden.archive import pack
+from tests.golden.stored import FIXTURES
 
 TABLES = (
     *("validation_matrix.tsv", "validation_scores.tsv", "contributions.tsv", "contributions_intervals.tsv"),

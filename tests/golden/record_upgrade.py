@@ -14,10 +14,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from archive import pack
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from stored import FIXTURES
+
+from tests.golden.archive import pack
+from tests.golden.stored import FIXTURES
 
 BASES = ("data/models/tiny-upgrade", "data/models/tiny-upgrade-vision")
 USED = ("caption", "region", "ocr")

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from adapters import answers, trainings
-from stored import read, write
+
+from tests.golden.adapters import answers, trainings
+from tests.golden.stored import read, write
 
 TRAINED = {
     "demo": "config/config.yaml",

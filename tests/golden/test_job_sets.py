@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from adapters import REPOSITORY, jobs, renamed
-from stored import read, write
+
+from tests.golden.adapters import REPOSITORY, jobs, renamed
+from tests.golden.stored import read, write
 
 TASKS = ("caption", "vqa", "gqa", "region")
 MINE = json.dumps({"mine": dict.fromkeys(TASKS, 1.5)})

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from adapters import losses
-from stored import read, write
+
+from tests.golden.adapters import losses
+from tests.golden.stored import read, write
 
 FAMILIES = ("llava", "qwen2_vl")
 TOLERANCE = 2e-4

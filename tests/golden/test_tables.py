@@ -11,10 +11,11 @@ import json
 from pathlib import Path
 
 import pytest
-from adapters import SCORES_TO_TABLES
-from archive import unpack
-from running import run_workflow, workplace
-from stored import FIXTURES
+
+from tests.golden.adapters import SCORES_TO_TABLES
+from tests.golden.archive import unpack
+from tests.golden.stored import FIXTURES
+from tests.helpers.running import run_workflow, workplace
 
 ALL_DIGITS = {"balancing.json": "largest_half_width"}
 """Files with a number that is not rounded, and its name."""

@@ -8,10 +8,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from adapters import ANSWERING, TRAINING
-from archive import unpack
-from running import run_workflow, workplace
-from stored import FIXTURES
+
+from tests.golden.adapters import ANSWERING, TRAINING
+from tests.golden.archive import unpack
+from tests.golden.stored import FIXTURES
+from tests.helpers.running import run_workflow, workplace
 
 CONFIG = "tests/golden/upgrade.yaml"
 TABLES = ("validation_matrix.tsv", "contributions.tsv", "difficulty.tsv", "weights.tsv", "benchmark.tsv", "summary.txt")
