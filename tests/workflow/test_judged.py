@@ -23,8 +23,8 @@ def by_hand(results: Path, run: str, split: str) -> tuple[float, int]:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, JudgeServer, str]]:
-    folder = workplace(tmp_path_factory.mktemp("judged"))
+def place(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Iterator[tuple[Path, JudgeServer, str]]:
+    folder = workplace(tmp_path_factory.mktemp("judged"), tiny_base)
     with judge_server(grade) as server:
         printed = run_workflow(folder, "--config", told(server), configfile=JUDGED)
         yield folder, server, printed

@@ -32,9 +32,9 @@ def run(folder: Path, name: str, methods: str, *arguments: str, more: str = "") 
 
 
 @pytest.fixture
-def folder(tmp_path: Path, tiny: Path) -> Path:
+def folder(tmp_path: Path, tiny_base: Path) -> Path:
     """Return a folder with a base model, which the workflow need not make again."""
-    shutil.copytree(tiny / "data" / "models", tmp_path / "data" / "models")
+    shutil.copytree(tiny_base, tmp_path / "data" / "models" / tiny_base.name)
     return tmp_path
 
 
