@@ -91,9 +91,23 @@ def is_module(name: str) -> bool:
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
-def imports(file: str) -> Iterator[Import]:
-    """Yield what a file imports, wherever it does so; of ``from package import module`` the module."""
+def for_types_alone(file: str) -> set[ast.AST]:
+    """Return what stands under ``if TYPE_CHECKING`` in a file: it is never run."""
+    asked = [
+        node for node in ast.walk(parsed(file)) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+    ]
+    return {inner for node in asked for line in node.body for inner in ast.walk(line)}
+
+
+def imports(file: str, with_types: bool = True) -> Iterator[Import]:
+    """Yield what a file imports, wherever it does so; of ``from package import module`` the module.
+
+    Without ``with_types`` imports that are for type checkers alone are left out.
+    """
+    passed_over = set() if with_types else for_types_alone(file)
     for node in ast.walk(parsed(file)):
+        if node in passed_over:
+            continue
         if isinstance(node, ast.Import):
             yield from (Import(file, node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

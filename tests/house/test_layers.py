@@ -17,8 +17,9 @@ LIGHT = ("config", "scores", "balancing", "experiment", "planning")
 COMPUTING = (
     *("visatb/models/", "visatb/training/", "visatb/evaluation/", "visatb/taskgalaxy/clip.py"),
     *("visatb/runtime/gpus.py", "visatb/runtime/processes.py", "visatb/planning/token_counts.py"),
+    "visatb/planning/counting.py",
 )
-"""Where torch and transformers may be imported at once: token_counts asks the very processor that trainings load."""
+"""Where torch and transformers may be imported at once: tokens are counted by the processor that trainings load."""
 
 IMPORT_ALL = """
 import importlib, json, sys

@@ -58,7 +58,7 @@ def subcommands(program: str) -> dict[str, ast.FunctionDef]:
 def needing_torch() -> frozenset[str]:
     """Return the library's modules that import torch, transformers or each other so, at once or later."""
     files = [file for file in within("visatb", ".py") if file != "visatb/__init__.py"]
-    imported = {module_of(file): {found.module for found in imports(file)} for file in files}
+    imported = {module_of(file): {found.module for found in imports(file, with_types=False)} for file in files}
     needing: set[str] = set()
     while more := {module for module, names in imported.items() if is_heavy(names, needing)} - needing:
         needing |= more
@@ -82,7 +82,7 @@ def imported_by(program: str, function: ast.FunctionDef) -> set[str]:
     everywhere = [(node.lineno, node.end_lineno or 0) for node in defined.values()]
     return {
         found.module
-        for found in imports(program)
+        for found in imports(program, with_types=False)
         if any(first <= found.line <= last for first, last in ranges)
         or not any(first <= found.line <= last for first, last in everywhere)
     }
@@ -123,5 +123,5 @@ def test_only_subcommands_that_compute_ever_import_torch(program: str):
 def test_no_program_is_torch_itself(program: str):
     outside = {name.lineno for node in parsed(program).body for name in ast.walk(node) if isinstance(node, ast.Import)}
     outside |= {node.lineno for node in parsed(program).body if isinstance(node, ast.ImportFrom)}
-    at_once = {found.module for found in imports(program) if found.line in outside}
+    at_once = {found.module for found in imports(program, with_types=False) if found.line in outside}
     assert not is_heavy(at_once, set())
