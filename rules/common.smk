@@ -4,7 +4,6 @@ from visatb.config.training import L2TConfig
 from visatb.scores.metrics import METRICS
 from visatb.experiment.experiment import Experiment
 from visatb.planning.preflight import check_machine
-from visatb.balancing.variants import variant_blocks
 
 # Targets are not known yet while rules are read.
 LOOKS = "status" in sys.argv[1:]

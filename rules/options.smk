@@ -260,21 +260,3 @@ def weights_options(weights):
         fixed=pairs({task: fixed.weight for task, fixed in EXPERIMENT.config.fixed_tasks.items()}),
         remark=REMARKS,
     )
-
-
-def variant_options():
-    """The variants that the benchmark has rows of, in blocks of what they change."""
-    blocks = variant_blocks(
-        {name: EXPERIMENT.balance_settings(name) for name in EXPERIMENT.balancings}, EXPERIMENT.config.methods
-    )
-    return " ".join(options(block=pairs(block)) for block in blocks)
-
-
-def reported(path, category, caption, shows=None):
-    """A result that the report shows in a category, which Snakemake sorts by name, under the words ``shows``."""
-    words = {"shows": shows or caption.replace("_", " ")}
-    return report(path, caption=f"../report/{caption}.rst", category=category, labels=words)
-
-
-def figure(name, category, shows=None):
-    return reported(f"<results>/figures/{name}.svg", category, name, shows)

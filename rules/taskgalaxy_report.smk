@@ -16,7 +16,7 @@ if TASKGALAXY:
             markdown=report(
                 f"{GALAXY}/provenance.md",
                 caption="../report/data_provenance.rst",
-                category="0 Data",
+                category=Category.DATA.title,
             ),
         log:
             f"{GALAXY}/logs/collect_funnel.log",
@@ -42,7 +42,7 @@ if TASKGALAXY:
             report(
                 f"{GALAXY}/funnel.svg",
                 caption="../report/funnel.rst",
-                category="0 Data",
+                category=Category.DATA.title,
             ),
             f"{GALAXY}/funnel.png",
         log:

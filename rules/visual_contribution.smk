@@ -53,7 +53,7 @@ if VISUAL_CONTRIBUTION:
             report(
                 "<results>/visual_contribution.tsv",
                 caption="../report/visual_contribution.rst",
-                category="5 Benchmark",
+                category=Category.BENCHMARK.title,
             ),
         log:
             "<results>/logs/collect_visual_contribution.log",
@@ -75,20 +75,19 @@ if VISUAL_CONTRIBUTION:
         input:
             [f"<results>/visual_contribution/{run}" for run in dict.fromkeys(run for run, task in LOOKED_AT)],
         output:
-            figure("visual_contribution", "5 Benchmark"),
+            figure("visual_contribution", Category.BENCHMARK),
             "<results>/figures/visual_contribution.png",
         log:
-            "<results>/logs/plot_visual_contribution.log",
+            log_of("plot_visual_contribution"),
         benchmark:
-            "<results>/benchmarks/plot_visual_contribution.tsv"
+            benchmark_of("plot_visual_contribution")
         conda:
             "../envs/report.yaml"
-        resources:
-            mem_mb=4000,
-            runtime=30,
         params:
+            job=lambda w: as_json(visual_contribution_figure_job(EXPERIMENT)),
             samples=EXPERIMENT.folder / "visual_contribution",
-            options=options(place=[f"{run}={task}" for run, task in LOOKED_AT]),
         shell:
-            "python $SCRIPTS/plot_visual_contribution.py --samples {params.samples:q} {params.options}"
-            " --output {output:q} > {log:q} 2>&1"
+            program(
+                "reporting plot_visual_contribution",
+                "--job {params.job:q} --samples {params.samples:q} --output {output:q}",
+            )
