@@ -29,13 +29,6 @@ ACCOUNTS = [
 ]
 
 
-def table_pages(categories):
-    return [
-        reported(f"<results>/tables/{name}.html", category, name, f"{name.replace('_', ' ')} (table)")
-        for name, category in categories.items()
-    ]
-
-
 rule show_tables:
     input:
         [f"<results>/{name}.tsv" for name in PREPARATION_PAGES],

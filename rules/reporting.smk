@@ -32,18 +32,6 @@ FIGURES = PREPARATION_FIGURES + [
 TRAINED_FOR_TEST = [run for run in [*SINGLE, *FINAL] if run in TRAINED]
 
 
-def figures(categories):
-    """Each figure twice: drawn for the report, and as pixels."""
-    pixels = [f"<results>/figures/{name}.png" for name in categories]
-    return [figure(name, category) for name, category in categories.items()] + pixels
-
-
-def run_figures(runs):
-    pictures = {run: f"<results>/figures/training/{run}" for run in runs}
-    shown = [reported(f"{path}.svg", Category.TRAINING, "run", f"training of {run}") for run, path in pictures.items()]
-    return shown + [f"{path}.png" for path in pictures.values()]
-
-
 rule plot_balancing:
     input:
         contributions="<results>/contributions.tsv",

@@ -77,3 +77,22 @@ def reported(path, category, caption, shows=None):
 
 def figure(name, category, shows=None):
     return reported(f"<results>/figures/{name}.svg", category, name, shows)
+
+
+def figures(categories):
+    """Each figure twice: drawn for the report, and as pixels."""
+    pixels = [f"<results>/figures/{name}.png" for name in categories]
+    return [figure(name, category) for name, category in categories.items()] + pixels
+
+
+def run_figures(runs):
+    pictures = {run: f"<results>/figures/training/{run}" for run in runs}
+    shown = [reported(f"{path}.svg", Category.TRAINING, "run", f"training of {run}") for run, path in pictures.items()]
+    return shown + [f"{path}.png" for path in pictures.values()]
+
+
+def table_pages(categories):
+    return [
+        reported(f"<results>/tables/{name}.html", category, name, f"{name.replace('_', ' ')} (table)")
+        for name, category in categories.items()
+    ]

@@ -21,9 +21,9 @@ def count_tokens(job: CountJob, records: Path, ledger: Path, counts: Path, sizes
         counts: tokens of each counted record, Parquet.
         sizes: sizes of model and answers, JSON.
     """
-    from visatb.planning import counting
+    from visatb.planning.counting import count_tokens as count
 
-    counted = counting.count_tokens(job, records)
+    counted = count(job, records)
     write_parquet(counts, counted.table())
     write_json(sizes, counted.sizes)
     write_table(ledger, counted.ledger(job))

@@ -13,7 +13,7 @@ from tests.helpers.paths import REPOSITORY, SCRIPTS
 COMPUTE = {
     *("assemble_model", "import_model", "pretrain_vision", "pretrain_alignment", "train", "predict"),
     *("planning", "count_instruction_tokens", "measure_visual_contribution", "embed_images", "embed_types"),
-    *("prepare_source", "zero_shot"),  # for one kind of source, and where it takes GPUs
+    *("data", "zero_shot"),  # for one kind of source, and where it takes GPUs
 }
 """The scripts that load a model or a tokenizer, or look for GPUs."""
 
