@@ -28,8 +28,11 @@ from PIL import Image
 from side_by_side import write_figures
 
 from visatb.evaluation.jobs import ScoringJob
-from visatb.runtime.cli import as_json
 from visatb.scores.metrics import METRICS
+from visatb.config.types import Section
+from visatb.data.jobs import MixtureJob, SplitJob
+from visatb.planning.jobs import CountJob
+from visatb.runtime.cli import as_json
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "workflow_scripts"
@@ -100,25 +103,33 @@ def own_memory(process: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon")), 0.0)
 
 
+def program(subcommand: str, job: Section) -> list[str]:
+    """Return the command of a subcommand `stage rule` of the programs, with its job."""
+    stage, rule = subcommand.split()
+    return [str(SCRIPTS / f"{stage}.py"), rule, "--job", as_json(job)]
+
+
 def stages(folder: Path, records: int, images: int, processes: int) -> dict[str, Any]:
     """Run every stage and return its figures."""
     corpus = write_corpus(folder, records, images, random.Random(0))
     task = folder / "records" / "big"
     task.mkdir(parents=True)
-    check = [str(SCRIPTS / "check_data.py"), "--task", "big", "--split", "train", "--files", str(corpus)]
-    check += ["--image-folder", str(folder / "images"), "--processes", str(processes)]
+    images_at = str(folder / "images")
+    check = program("data check_data", SplitJob(task="big", split="train", image_folder=images_at))
+    check += ["--files", str(corpus), "--processes", str(processes)]
     check += ["--output", str(task / "train.parquet"), "--report", str(task / "report.json")]
-    build = [str(SCRIPTS / "build_mixture.py"), "--records", str(folder / "records"), "--seed", "0"]
-    build += ["--rate", "mini=0.03125", "large=1", "train=1", "--subset"]
+    rates = {"mini": 0.03125, "large": 1.0, "train": 1.0}
     found: dict[str, Any] = {"annotations_mb": round(corpus.stat().st_size / 2**20)}
-    count = [str(SCRIPTS / "count_tokens.py"), "--records", str(folder / "records"), "--split", "big=train"]
-    count += ["--packing"]
-    count += ["--tiny", "llava", "--max-length", "2048", "--micro-batch-size", "8", "--seed", "0"]
+    reading = {"max_length": 2048, "micro_batch_size": 8, "packing": True, "seed": 0, "freeze": ()}
+    count = program("planning count_tokens", CountJob(splits=(("big", "train"),), tiny="llava", **reading))
+    count += ["--records", str(folder / "records")]
     count += [f"--{name}={folder / name}" for name in ("ledger", "counts", "sizes")]
     found["check_data"] = measured(check)
     found["count_tokens"] = measured(count)
-    found["build_mixture"] = measured([*build, "big=train", "--output", str(folder / "train.arrow")])
-    found["build_mixture_mini"] = measured([*build, "big=mini", "--output", str(folder / "mini.arrow")])
+    for name, subset in (("build_mixture", "train"), ("build_mixture_mini", "mini")):
+        build = program("data build_mixture", MixtureJob(subsets={"big": subset}, rates=rates, seed=0))
+        places = ["--records", str(folder / "records"), "--output", str(folder / f"{subset}.arrow")]
+        found[name] = measured([*build, *places])
     found["mixture_mb"] = round((folder / "train.arrow").stat().st_size / 2**20)
     line = subprocess.run(
         [sys.executable, "-c", OPEN, str(folder / "train.arrow")],

@@ -1,20 +1,21 @@
-# What a report shows beside figures: each training, tables as pages, what it all took, and where it comes from.
+# What a report shows beside figures: tables as pages, what it all took, and where it comes from; and how far it is.
 
 from importlib.metadata import version
 
-# table -> its category in the report; snakemake sorts categories by name.
+from visatb.reporting.jobs import cost_job
+
+# table -> its category in the report
 PREPARATION_PAGES = {
-    "data_report": "1 Plan",
-    "plan": "1 Plan",
-    "token_ledger": "1 Plan",
-    "validation_matrix": "3 Validation matrix",
-    "weights": "6 Weights",
+    "data_report": Category.PLAN,
+    "plan": Category.PLAN,
+    "token_ledger": Category.PLAN,
+    "validation_matrix": Category.VALIDATION_MATRIX,
+    "weights": Category.WEIGHTS,
 }
-PREPARATION_PAGES |= {"templates": "1 Plan", "instruction_ledger": "1 Plan"} if LEARNS_INSTRUCTIONS else {}
-PAGES = {"benchmark": "7 Benchmark"}
-PAGES |= {"cost_runs": "8 Cost", "cost_jobs": "8 Cost", "provenance": "9 Versions"} if TRAINED else {}
-PAGES |= {"zero_shot": "7 Benchmark"} if ZERO_SHOT else {}
-TRAINED_FOR_TEST = [run for run in [*SINGLE, *FINAL] if run in TRAINED]
+PREPARATION_PAGES |= dict.fromkeys(["templates", "instruction_ledger"] if LEARNS_INSTRUCTIONS else [], Category.PLAN)
+PAGES = {"benchmark": Category.BENCHMARK}
+PAGES |= {"cost_runs": Category.COST, "cost_jobs": Category.COST, "provenance": Category.VERSIONS} if TRAINED else {}
+PAGES |= {"zero_shot": Category.BENCHMARK} if ZERO_SHOT else {}
 PREPARATION_ACCOUNTS = [
     *[f"<results>/tables/{name}.html" for name in PREPARATION_PAGES],
     *[f"<results>/figures/training/{run}.svg" for run in PREPARATION],
@@ -28,58 +29,21 @@ ACCOUNTS = [
 ]
 
 
-rule plot_runs:
-    input:
-        [f"<results>/runs/{run}/model" for run in PREPARATION],
-    output:
-        run_figures(PREPARATION),
-    log:
-        "<results>/logs/plot_runs.log",
-    benchmark:
-        "<results>/benchmarks/plot_runs.tsv"
-    conda:
-        "../envs/report.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
-        histories=histories,
-        folder=EXPERIMENT.folder / "figures" / "training",
-        tasks=list(EXPERIMENT.all_tasks),
-    shell:
-        "python $SCRIPTS/plot_runs.py --runs {params.histories:q} --tasks {params.tasks:q}"
-        " --folder {params.folder:q} > {log:q} 2>&1"
-
-
-use rule plot_runs as plot_final_runs with:
-    input:
-        [f"<results>/runs/{run}/model" for run in TRAINED_FOR_TEST],
-    output:
-        run_figures(TRAINED_FOR_TEST),
-    log:
-        "<results>/logs/plot_final_runs.log",
-    benchmark:
-        "<results>/benchmarks/plot_final_runs.tsv"
-
-
 rule show_tables:
     input:
         [f"<results>/{name}.tsv" for name in PREPARATION_PAGES],
     output:
         table_pages(PREPARATION_PAGES),
     log:
-        "<results>/logs/show_tables.log",
+        log_of("show_tables"),
     benchmark:
-        "<results>/benchmarks/show_tables.tsv"
+        benchmark_of("show_tables")
     conda:
         "../envs/report.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         folder=EXPERIMENT.folder / "tables",
     shell:
-        "python $SCRIPTS/show_tables.py --tables {input:q} --folder {params.folder:q} > {log:q} 2>&1"
+        program("reporting show_tables", "--tables {input:q} --folder {params.folder:q}")
 
 
 use rule show_tables as show_final_tables with:
@@ -88,9 +52,9 @@ use rule show_tables as show_final_tables with:
     output:
         table_pages(PAGES),
     log:
-        "<results>/logs/show_final_tables.log",
+        log_of("show_final_tables"),
     benchmark:
-        "<results>/benchmarks/show_final_tables.tsv"
+        benchmark_of("show_final_tables")
 
 
 # Last of all, when the jobs that it tells of have run.
@@ -102,47 +66,22 @@ rule collect_cost:
     output:
         runs="<results>/cost_runs.tsv",
         jobs="<results>/cost_jobs.tsv",
+        figure=[figure("cost", Category.COST), "<results>/figures/cost.png"],
     log:
-        "<results>/logs/collect_cost.log",
+        log_of("collect_cost"),
     benchmark:
-        "<results>/benchmarks/collect_cost.tsv"
+        benchmark_of("collect_cost")
     conda:
         "../envs/report.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
+        job=lambda w: as_json(cost_job(EXPERIMENT)),
         benchmarks=EXPERIMENT.folder / "benchmarks",
-        histories=lambda w, input: histories(w, input.models),
-        options=options(
-            gpus=[
-                f"{run.name}={EXPERIMENT.resources(run.name).gpus * EXPERIMENT.resources(run.name).nodes}"
-                for run in EXPERIMENT.trained_runs
-            ]
-        ),
     shell:
-        "python $SCRIPTS/collect_cost.py --plan {input.plan:q} --benchmarks {params.benchmarks:q}"
-        " --runs {params.histories:q} {params.options}"
-        " --run-table {output.runs:q} --job-table {output.jobs:q} > {log:q} 2>&1"
-
-
-rule plot_cost:
-    input:
-        "<results>/cost_runs.tsv",
-    output:
-        figure("cost", "8 Cost"),
-        "<results>/figures/cost.png",
-    log:
-        "<results>/logs/plot_cost.log",
-    benchmark:
-        "<results>/benchmarks/plot_cost.tsv"
-    conda:
-        "../envs/report.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    shell:
-        "python $SCRIPTS/plot_cost.py --cost {input:q} --output {output:q} > {log:q} 2>&1"
+        program(
+            "reporting collect_cost",
+            "--job {params.job:q} --plan {input.plan:q} --benchmarks {params.benchmarks:q} --models {input.models:q}"
+            " --runs {output.runs:q} --jobs {output.jobs:q} --figure {output.figure:q}",
+        )
 
 
 # By the interpreter that trains, whose versions are the ones to know.
@@ -154,20 +93,31 @@ rule collect_provenance:
         json="<results>/provenance.json",
         table="<results>/provenance.tsv",
     log:
-        "<results>/logs/collect_provenance.log",
+        log_of("collect_provenance"),
     benchmark:
-        "<results>/benchmarks/collect_provenance.tsv"
+        benchmark_of("collect_provenance")
     conda:
         "../envs/train.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=60,
     params:
-        experiment=EXPERIMENT.name,
-        config=lambda w: json.dumps(config, separators=(",", ":")),
+        config=whole_config,
         runs=EXPERIMENT.folder / "runs",
-        options=options(program=pairs({"snakemake": version("snakemake")})),
+        programs=pairs({"snakemake": version("snakemake")}),
     shell:
-        "$MODEL_PYTHON $SCRIPTS/collect_provenance.py --experiment {params.experiment:q} --config {params.config:q}"
-        " --source $SCRIPTS --mixtures {input.mixtures:q} --runs {params.runs:q} {params.options}"
-        " --json {output.json:q} --table {output.table:q} > {log:q} 2>&1"
+        program(
+            "experiment collect_provenance",
+            "--config {params.config:q} --source $SCRIPTS --mixtures {input.mixtures:q} --runs {params.runs:q}"
+            " --programs {params.programs:q} --output {output.json:q} --table {output.table:q}",
+            python="$MODEL_PYTHON",
+        )
+
+
+# How far the experiment is. Works beside a Snakemake that runs it: see `onstart` in the Snakefile.
+rule status:
+    log:
+        log_of("status"),
+    conda:
+        "../envs/evaluate.yaml"
+    params:
+        config=whole_config,
+    shell:
+        "python $SCRIPTS/experiment.py status --config {params.config:q} 2> {log:q}"

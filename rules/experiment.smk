@@ -2,9 +2,6 @@
 
 
 include: "common.smk"
-include: "options.smk"
-include: "report_options.smk"
-include: "reuse_options.smk"
 include: "taskgalaxy.smk"
 
 
@@ -17,16 +14,11 @@ report: "../report/workflow.rst"
 
 include: "models.smk"
 include: "data.smk"
-include: "plan.smk"
+include: "planning.smk"
 include: "training.smk"
 include: "evaluation.smk"
 include: "balancing.smk"
 include: "zero_shot.smk"
 include: "scores.smk"
-include: "report.smk"
-include: "typeset.smk"
-include: "export.smk"
-include: "explorer.smk"
+include: "reporting.smk"
 include: "accounts.smk"
-include: "status.smk"
-include: "visual_contribution.smk"

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+
+from visatb.data.mixtures import MIXTURE_SCHEMA
+from visatb.runtime.files import write_json, write_table
 
 TASKS = ["caption", "vqa", "gqa", "chart", "ocr", "bbox", "region"]
 C = [
@@ -141,3 +145,33 @@ def write_history(folder: Path, run: str, lines: list[dict[str, object]]) -> Pat
     path.parent.mkdir(parents=True)
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return path
+
+
+def write_mixture(path: Path, rows: list[tuple[str, str]]) -> Path:
+    """Write a mixture of empty conversations, one for each (task, subset)."""
+    columns = {"id": "1", "image": None, "conversations": []}
+    table = pa.Table.from_pylist([{**columns, "task": task, "subset": subset} for task, subset in rows], MIXTURE_SCHEMA)
+    with pa.ipc.new_file(path, MIXTURE_SCHEMA) as writer:
+        writer.write_table(table)
+    return path
+
+
+def write_balancing(folder: Path) -> list[str]:
+    """Write the tables that the figures of the balancing are drawn from; return the flags that name them."""
+    of_two = validation_scores(["a", "b"]).query("run in ['mini', 'plus-a']").assign(split="val")
+    tables = {
+        "contributions": contributions().rename_axis("from").reset_index(),
+        "intervals": intervals().assign(value=0.0),
+        "difficulty": difficulty(),
+        "weights": with_fixed_task(weights()),
+        "scores": of_two,
+    }
+    for name, table in tables.items():
+        write_table(folder / f"{name}.tsv", table)
+    write_json(folder / "balancing.json", {"not_measured": []})
+    mixtures = [
+        write_mixture(folder / "mini.arrow", [("a", "mini")] * 3 + [("b", "mini")] * 2),
+        write_mixture(folder / "plus-a.arrow", [("a", "large")] * 30 + [("b", "mini")] * 2),
+    ]
+    flags = [word for name in tables for word in (f"--{name}", str(folder / f"{name}.tsv"))]
+    return [*flags, "--balancing", str(folder / "balancing.json"), "--mixtures", *map(str, mixtures)]

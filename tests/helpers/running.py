@@ -41,7 +41,7 @@ def run_workflow(
     return done.stdout + done.stderr
 
 
-ACCOUNTS = {"plan", "show_tables", "show_final_tables", "collect_cost", "plot_cost", "collect_provenance"}
+ACCOUNTS = {"plan", "show_tables", "show_final_tables", "collect_cost", "collect_provenance"}
 """Jobs that tell of the whole config, or of the plan, which does: of each change in it."""
 
 

@@ -109,8 +109,8 @@ def test_the_simple_form_starts_from_the_base_model_and_single_task_runs(results
 
 
 READ = {
-    *("plot_variants", "plot_training", "plot_benchmark", "plot_radar"),
-    *("collect_benchmark", "typeset_benchmark", "summarize", "plot_final_runs"),
+    *("plot_balancing", "plot_training", "plot_benchmark"),
+    *("collect_benchmark", "typeset_benchmark", "summarize"),
 }
 
 
@@ -129,7 +129,7 @@ def test_a_changed_variant_makes_its_own_weights_and_run_again(compared: Path) -
 
 def test_a_changed_number_of_dwa_trains_dwa_again(compared: Path) -> None:
     made = dry_run(compared, "--config", "dwa={window: 4}", configfile=METHODS)
-    assert made == {*of_run("dwa"), *READ} - {"plot_variants"}
+    assert made == {*of_run("dwa"), *READ} - {"plot_balancing"}
 
 
 def test_a_variant_more_needs_only_what_it_measures_beyond_the_others(compared: Path) -> None:

@@ -12,8 +12,8 @@ from tests.helpers.running import REPOSITORY, dry_run, run_workflow, workplace
 TASKS = ("caption", "vqa", "gqa", "region")
 FINAL = {"compute_weights", "train visatb", "predict visatb test", "score visatb test"}
 READ = {
-    *("plot_contributions", "plot_difficulty", "plot_weights", "plot_training", "plot_benchmark", "plot_radar"),
-    *("collect_benchmark", "typeset_benchmark", "typeset_weights", "summarize", "plot_final_runs", "build_explorer"),
+    *("plot_balancing", "plot_training", "plot_benchmark", "build_explorer"),
+    *("collect_benchmark", "typeset_benchmark", "typeset_preparation", "summarize"),
 }
 
 

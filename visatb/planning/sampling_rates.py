@@ -3,8 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
+
+import pyarrow.parquet as pq
 
 from visatb.data.mixtures import subset_size
+from visatb.planning.jobs import SamplingJob
 
 LARGE_SAMPLES, LARGE_STEPS = 10_000, 100
 """A large subset should hold more samples and be trained for more steps than this (appendix G of the paper)."""
@@ -55,6 +59,16 @@ class TrainSizes:
     def steps(self, samples: int) -> int:
         """Return the optimiser steps of a training on ``samples``."""
         return ceil(ceil(samples / self.global_batch_size) * self.epochs)
+
+
+def train_sizes(job: SamplingJob, records: Path) -> TrainSizes:
+    """Return the sizes of the train splits in ``<records>/<task>/train.parquet``."""
+
+    def lengths(tasks: Sequence[str]) -> dict[str, int]:
+        return {task: pq.read_metadata(records / task / "train.parquet").num_rows for task in tasks}
+
+    groups = {group: lengths(tasks) for group, tasks in job.groups.items()}
+    return TrainSizes(groups, lengths(job.fixed), job.global_batch_size, job.epochs)
 
 
 def resolved_rates(large: float | str, mini: float | str, sizes: TrainSizes) -> Rates:

@@ -107,6 +107,11 @@ def read_margins(path: str | Path, groups: Iterable[str]) -> pd.DataFrame:
     return weights.loc[list(groups), ["C_out", "C_in"]]
 
 
+def history_of(models: Iterable[Path]) -> dict[str, Path]:
+    """Return run -> its `training.jsonl`, which lies beside its model ``runs/<run>/model``."""
+    return {model.parent.name: model.with_name("training.jsonl") for model in models}
+
+
 def read_histories(paths: Iterable[str | Path]) -> dict[str, pd.DataFrame]:
     """Read the `runs/<run>/training.jsonl` of several runs: run -> history, in the order given."""
     return {Path(path).parent.name: read_training(path) for path in paths}

@@ -7,22 +7,18 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from matplotlib.figure import Figure
 
 from tests.helpers import reporting_examples as example
-from tests.helpers.paths import REPOSITORY
-from visatb.data.mixtures import MIXTURE_SCHEMA, subset_amounts
+from tests.helpers.paths import SCRIPTS
+from visatb.data.mixtures import subset_amounts
 from visatb.errors import VisatbError
 from visatb.reporting.figures.benchmark import relative_improvements
 from visatb.reporting.figures.data_amount import ALONE, JOINT, data_amount_figure, learning_curves
 from visatb.reporting.figures.radar import radar_figure
 from visatb.reporting.figures.style import save_figure
 from visatb.reporting.figures.training import training_figure
-from visatb.runtime.files import write_table
-
-ROOT = REPOSITORY
 
 
 def texts(path: Path) -> str:
@@ -137,20 +133,9 @@ def test_several_metrics_of_a_task_have_a_panel_each():
     assert {axes.get_title(loc="left") for axes in figure.axes} == {"a:EM", "a:IoU", "b"}
 
 
-def mixture(path: Path, rows: list[tuple[str, str]]) -> Path:
-    columns = {"id": "1", "image": None, "conversations": []}
-    table = pa.Table.from_pylist([{**columns, "task": task, "subset": subset} for task, subset in rows], MIXTURE_SCHEMA)
-    with pa.ipc.new_file(path, MIXTURE_SCHEMA) as writer:
-        writer.write_table(table)
-    return path
-
-
-def test_the_script_counts_the_mixtures_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    files = [
-        mixture(tmp_path / "mini.arrow", [("a", "mini")] * 3 + [("b", "mini")] * 2),
-        mixture(tmp_path / "plus-a.arrow", [("a", "large")] * 30 + [("b", "mini")] * 2),
-    ]
-    counted = subset_amounts(files).set_index(["run", "task"])
+def test_the_program_counts_the_mixtures_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    flags = example.write_balancing(tmp_path)
+    counted = subset_amounts([tmp_path / "mini.arrow", tmp_path / "plus-a.arrow"]).set_index(["run", "task"])
     assert counted["samples"].to_dict() == {
         ("mini", "a"): 3,
         ("mini", "b"): 2,
@@ -158,12 +143,10 @@ def test_the_script_counts_the_mixtures_itself(tmp_path: Path, monkeypatch: pyte
         ("plus-a", "b"): 2,
     }
     assert counted.loc[("plus-a", "a"), "subset"] == "large"
-    scores = example.validation_scores(["a", "b"]).query("run in ['mini', 'plus-a']").assign(split="val")
-    write_table(tmp_path / "validation_scores.tsv", scores)
-    options = ["--scores", tmp_path / "validation_scores.tsv", "--mixtures", *files, "--output", tmp_path / "f.svg"]
-    monkeypatch.setattr(sys, "argv", ["plot_data_amount", *map(str, options)])
-    runpy.run_path(str(ROOT / "workflow_scripts" / "plot_data_amount.py"), run_name="__main__")
-    assert {"3", "30"} <= set(texts(tmp_path / "f.svg").split())
+    words = ["plot_balancing", "--job", "{}", *flags, "--folder", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["reporting", *words])
+    runpy.run_path(str(SCRIPTS / "reporting.py"), run_name="__main__")
+    assert {"3", "30"} <= set(texts(tmp_path / "data_amount.svg").split())
 
 
 def test_the_loss_shows_where_mini_ends():

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from tests.helpers.paths import REPOSITORY
+from tests.helpers.paths import REPOSITORY, SCRIPTS
 from visatb.data.records import RECORD_SCHEMA
 from visatb.errors import VisatbError
 from visatb.reporting.export.weights import read_weights_table, task_shares
@@ -56,9 +56,10 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
         write_parquet(folder / "records" / task / "train.parquet", pa.Table.from_pylist(rows, schema=RECORD_SCHEMA))
     (folder / "weights.tsv").write_text(WEIGHTS)
-    script = [sys.executable, str(ROOT / "workflow_scripts/export_weights.py"), "--experiment", "mine", "--seed", "3"]
+    job = {"experiment": "mine", "objective": "response", "seed": 3, "epochs": 2, "family": "qwen2_vl"}
+    program = [sys.executable, str(SCRIPTS / "reporting.py"), "export_weights", "--job", json.dumps(job)]
     places = ["--weights", "weights.tsv", "--records", "records", "--output", "export"]
-    subprocess.run([*script, *places, "--epochs", "2", "--family", "qwen2_vl"], cwd=folder, check=True)
+    subprocess.run([*program, *places], cwd=folder, check=True)
     return folder / "export"
 
 

@@ -1,5 +1,6 @@
 """Figures: valid, deterministic SVG that says every task's name, for few and many tasks and odd names."""
 
+import json
 import runpy
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from tests.helpers import reporting_examples as example
-from tests.helpers.paths import REPOSITORY
+from tests.helpers.paths import REPOSITORY, SCRIPTS
 from visatb.errors import VisatbError
 from visatb.reporting.figures.bars import difficulty_figure, weights_figure
 from visatb.reporting.figures.benchmark import benchmark_figure, relative_improvements
@@ -24,7 +25,7 @@ from visatb.reporting.figures.run import run_figure
 from visatb.reporting.figures.style import COLUMN, FONT_SIZE, PAGE, save_figure
 from visatb.reporting.figures.training import smooth, training_figure, training_panels
 from visatb.reporting.figures.variants import variants_figure
-from visatb.runtime.files import write_table
+from visatb.runtime.files import read_table, write_table
 
 ROOT = REPOSITORY
 ODD = ["<b>bold</b>", "a & b", "x_1_y", "$\\alpha$", "50% \"q\" 'r'", "été-图", "-dash", "a^b{c}"]
@@ -247,34 +248,60 @@ def test_other_formats_are_refused(tmp_path: Path):
         save_figure(difficulty_figure(example.difficulty()), [tmp_path / "d.gif"])
 
 
-def test_scripts_write_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    write_table(tmp_path / "weights.tsv", example.with_fixed_task(example.weights()))
+def run_program(monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["reporting", *map(str, words)])
+    runpy.run_path(str(SCRIPTS / "reporting.py"), run_name="__main__")
+
+
+def test_the_program_writes_all_figures_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    flags = example.write_balancing(tmp_path)
     write_table(tmp_path / "benchmark.tsv", example.benchmark())
-    write_table(tmp_path / "difficulty.tsv", example.difficulty())
-    write_table(tmp_path / "contributions.tsv", example.contributions().rename_axis("from").reset_index())
-    write_table(tmp_path / "cost.tsv", hours(["mini", "ew"]))
-    write_table(tmp_path / "intervals.tsv", example.intervals().assign(value=0.0))
     log = example.write_history(tmp_path, "ew", example.history("ew", example.TASKS, steps=20))
-    columns = ["--column", *(f"{task}:EM" for task in example.TASKS)]
-    inputs = {
-        "plot_weights": ["--weights", tmp_path / "weights.tsv"],
-        "plot_benchmark": ["--benchmark", tmp_path / "benchmark.tsv", *columns],
-        "plot_radar": ["--benchmark", tmp_path / "benchmark.tsv", *columns],
-        "plot_difficulty": ["--difficulty", tmp_path / "difficulty.tsv"],
-        "plot_training": ["--runs", log],
-        "plot_cost": ["--cost", tmp_path / "cost.tsv"],
-        "plot_contributions": [
-            *("--contributions", tmp_path / "contributions.tsv", "--weights", tmp_path / "weights.tsv"),
-            *("--intervals", tmp_path / "intervals.tsv"),
-        ],
-    }
-    for script, arguments in inputs.items():
-        outputs = [tmp_path / f"{script}.svg", tmp_path / f"{script}.png"]
-        monkeypatch.setattr(sys, "argv", [script, *map(str, [*arguments, "--output", *outputs])])
-        runpy.run_path(str(ROOT / "workflow_scripts" / f"{script}.py"), run_name="__main__")
-        assert outputs[1].read_bytes().startswith(b"\x89PNG")
-        named = {"plot_training": {"EW"}, "plot_cost": {"EW", "mini"}}.get(script, set(example.TASKS))
-        assert named <= set(texts(outputs[0]))
+    folder, model = tmp_path / "figures", log.with_name("model")
+    variant = tmp_path / "warmer" / "weights.tsv"
+    write_table(variant, example.weights())
+    remarked = {"remarks": ["Told below."]}
+    tasks = json.dumps({"tasks": example.TASKS})
+    columns = [[task, "EM"] for task in example.TASKS]
+    run_program(
+        *(monkeypatch, "plot_balancing", "--job", json.dumps(remarked)),
+        *(*flags, "--variants", variant, "--folder", folder),
+    )
+    run_program(
+        *(monkeypatch, "plot_benchmark", "--job", json.dumps({"columns": columns, **remarked})),
+        *("--benchmark", tmp_path / "benchmark.tsv", "--folder", folder),
+    )
+    run_program(monkeypatch, "plot_training", "--job", tasks, "--models", model, "--own", model, "--folder", folder)
+    run_program(monkeypatch, "plot_runs", "--job", tasks, "--models", model, "--folder", folder / "preparation")
+    remarked_figures = ("contributions", "difficulty", "weights", "benchmark", "radar")
+    named = {name: {*example.TASKS} for name in (*remarked_figures, "training/ew", "preparation/ew")}
+    named |= {"variants": {*example.TASKS, "warmer"}, "data_amount": {"a", "b"}, "training": {"EW"}}
+    assert {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.svg")} == set(named)
+    for name, words in named.items():
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        told = texts(folder / f"{name}.svg")
+        assert words <= set(told)
+        assert ("Told below." in told) == (name in remarked_figures)
+
+
+def test_costs_are_drawn_from_the_table_they_are_collected_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    log = example.write_history(tmp_path, "ew", example.history("ew", example.TASKS, steps=20))
+    for number, line in enumerate(lines := log.read_text().splitlines()):
+        lines[number] = json.dumps(json.loads(line) | {"tokens": 900, "tokens_per_second": 1.0})
+    log.write_text("\n".join(lines))
+    write_table(tmp_path / "plan.tsv", pd.DataFrame({"run": ["base", "ew"], "kind": ["base", "ew"], "steps": [0, 20]}))
+    (tmp_path / "benchmarks").mkdir()
+    run_program(
+        *(monkeypatch, "collect_cost", "--job", '{"gpus": {"ew": 2}}', "--plan", tmp_path / "plan.tsv"),
+        *("--benchmarks", tmp_path / "benchmarks", "--models", log.with_name("model")),
+        *("--runs", tmp_path / "runs.tsv", "--jobs", tmp_path / "jobs.tsv"),
+        *("--figure", tmp_path / "cost.svg", tmp_path / "cost.png"),
+    )
+    runs = read_table(tmp_path / "runs.tsv").set_index("run")
+    assert runs.loc["ew", "training_hours"] == pytest.approx(5)
+    assert runs.loc["ew", "gpu_hours"] == pytest.approx(10)
+    assert "EW" in texts(tmp_path / "cost.svg")
+    assert (tmp_path / "cost.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_texts_do_not_load_matplotlib():

@@ -183,22 +183,22 @@ def test_a_later_attempt_replaces_what_it_repeats(tmp_path: Path):
         read_training(path)
 
 
-def run_script(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "workflow_scripts" / f"{name}.py", *map(str, arguments)]
+def run_program(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ROOT / "workflow_scripts" / "reporting.py", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
 
 
-def test_summarize_script(tmp_path: Path):
+def test_the_program_summarizes(tmp_path: Path):
     write_table(tmp_path / "weights.tsv", example.weights())
     write_table(tmp_path / "benchmark.tsv", example.benchmark())
     write_table(tmp_path / "scores.tsv", example.scores())
     tables = [item for name in ("weights", "benchmark", "scores") for item in (f"--{name}", tmp_path / f"{name}.tsv")]
-    done = run_script("summarize", *tables, "--see", "x/report.html", "--output", tmp_path / "summary.txt")
+    done = run_program("summarize", *tables, "--see", "x/report.html", "--output", tmp_path / "summary.txt")
     assert done.returncode == 0, done.stderr
     assert done.stdout == (tmp_path / "summary.txt").read_text()
     assert "x/report.html" in done.stdout
     assert re.search(r"VisATB .*\b2\.41 +1\.39$", done.stdout, re.MULTILINE)
-    failed = run_script("summarize", "--weights", tmp_path / "none.tsv", "--output", tmp_path / "s.txt")
+    failed = run_program("summarize", "--weights", tmp_path / "none.tsv", "--output", tmp_path / "s.txt")
     assert failed.returncode == 1
     assert failed.stderr.startswith("error: ")
     assert "Traceback" not in failed.stderr

@@ -1,5 +1,6 @@
 """A metric that is better lower, from its declaration through matrix, weights, table and figure."""
 
+import json
 import runpy
 import sys
 from pathlib import Path
@@ -99,8 +100,10 @@ def test_benchmark_and_its_figure(folder: Path, monkeypatch: pytest.MonkeyPatch)
     for method, change in gains.items():
         assert table.loc[method, "dI"] == pytest.approx(100 * np.mean(change), rel=1e-5)
         assert table.loc[method, "dE"] == pytest.approx(100 * np.mean(np.maximum(0, -np.array(change))), abs=1e-4)
-    typeset = ["--group", "a=a", "b=b", "--markdown", "benchmark.md", "--latex", "benchmark.tex"]
-    run("typeset_benchmark", "--benchmark", "benchmark.tsv", *COLUMNS, *typeset, monkeypatch=monkeypatch)
+    columns = [["a", "EM"], ["b", "errors"]]
+    job = json.dumps({"columns": columns, "groups": {"a": ["a"], "b": ["b"]}})
+    typeset = ["typeset_benchmark", "--job", job, "--benchmark", "benchmark.tsv", "--output", "benchmark.md"]
+    run("reporting", *typeset, monkeypatch=monkeypatch)
     head, _, *rows = Path("benchmark.md").read_text().splitlines()
     assert "b<br>errors ↓" in head
     assert "a<br>EM ↑" in head
@@ -109,6 +112,7 @@ def test_benchmark_and_its_figure(folder: Path, monkeypatch: pytest.MonkeyPatch)
     drawn: list[pd.DataFrame] = []
     draw = figure._draw
     monkeypatch.setattr(figure, "_draw", lambda axes, change: drawn.append(change) or draw(axes, change))
-    run("plot_benchmark", "--benchmark", "benchmark.tsv", *COLUMNS, "--output", "f.svg", monkeypatch=monkeypatch)
+    plot = ["plot_benchmark", "--job", json.dumps({"columns": columns}), "--benchmark", "benchmark.tsv"]
+    run("reporting", *plot, "--folder", "figures", monkeypatch=monkeypatch)
     assert drawn[0].iloc[0, :2].tolist() == pytest.approx([10, 25]), "to the right is better"
     assert drawn[0].iloc[1, :2].tolist() == pytest.approx([20, -37.5])

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,28 @@ import numpy as np
 from visatb.balancing import equations
 from visatb.balancing.balance import Balance
 from visatb.balancing.equations import Measures
+from visatb.balancing.matrix import scored_runs
+from visatb.balancing.weights import measured_balance, validation_samples
+from visatb.reporting.jobs import ExplorerJob
 from visatb.runtime.arrays import Floats
 from visatb.scores.columns import Groups
 from visatb.scores.uncertainty import INTERVAL
 
 REPLICATE_BYTES = 2_900_000
 """Room for replicates in the page, before base64 makes a third more of them; the whole stays below 5 MB."""
+
+
+def measured_from(scores: Path, job: ExplorerJob) -> tuple[Balance, Measures]:
+    """Return the weights in use, and the measures behind them in each replicate of the bootstrap.
+
+    Args:
+        scores: folder that holds ``<run>/val/<task>.parquet``.
+        job: columns, groups and settings of the balancing.
+    """
+    columns = job.score_columns()
+    samples = validation_samples(scores, columns, scored_runs(columns, job.groups, job.settings))
+    point, drawn = measured_balance(samples, columns, job.groups, job.settings, job.bootstrap, job.seed)
+    return point, drawn.measures
 
 
 def explorer_data(

@@ -1,7 +1,7 @@
 """What all figures share: sizes, fonts, colours, and how they are written."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -103,6 +103,12 @@ def save_figure(figure: Figure, paths: Iterable[str | Path], remarks: Sequence[s
         metadata = {"Date": None, "Creator": "visatb"} if kind == "svg" else {"Software": "visatb"}
         with atomic_path(path) as temporary:
             figure.savefig(temporary, format=kind, metadata=metadata)
+
+
+def save_figures(figures: Mapping[str, Figure], folder: str | Path, remarks: Sequence[str] = ()) -> None:
+    """Write each figure as ``<folder>/<name>.svg`` and ``.png``, with ``remarks`` below it."""
+    for name, figure in figures.items():
+        save_figure(figure, [Path(folder) / f"{name}.{kind}" for kind in ("svg", "png")], remarks)
 
 
 def loss_axis(axes: Axes) -> None:
