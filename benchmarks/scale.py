@@ -27,12 +27,12 @@ import pyarrow.parquet as pq
 from PIL import Image
 from side_by_side import write_figures
 
-from visatb.evaluation.jobs import ScoringJob
-from visatb.scores.metrics import METRICS
 from visatb.config.types import Section
 from visatb.data.jobs import MixtureJob, SplitJob
+from visatb.evaluation.jobs import ScoringJob
 from visatb.planning.jobs import CountJob
 from visatb.runtime.cli import as_json
+from visatb.scores.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "workflow_scripts"

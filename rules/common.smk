@@ -15,7 +15,6 @@ except VisatbError as mistake:
     raise WorkflowError(str(mistake)) from None
 
 os.environ |= {"MODEL_PYTHON": EXPERIMENT.config.python or "python"}
-REMARKS = EXPERIMENT.remarks
 REUSE = EXPERIMENT.reuse
 KEPT = REUSE.earlier  # of a finished experiment that tasks are added to
 TRAINED = [run.name for run in EXPERIMENT.trained_runs]
@@ -62,7 +61,6 @@ def lost_scores(*splits):
     made = [(run, split) for run, split in TOGETHER if split in splits and (scores / run / f"{split}.json").is_file()]
     names = [f"{run}/{split}/{task}.parquet" for run, split in made for task in EXPERIMENT.tasks]
     return [f"<results>/scores/{name}" for name in names if not (scores / name).is_file()]
-
 
 
 def imported_models(wildcards):

@@ -34,18 +34,6 @@ os.environ |= {
 }
 
 
-def options(**values):
-    """Command-line options: learning_rate=0.1 becomes --learning-rate 0.1; None and False are left out."""
-    words = []
-    for name, value in values.items():
-        if value is None or value is False or value == [] or value == ():
-            continue
-        words.append(f"--{name.replace('_', '-')}")
-        if value is not True:
-            words += map(str, value) if isinstance(value, (list, tuple)) else [str(value)]
-    return shlex.join(words)
-
-
 def pairs(mapping):
     return [f"{name}={value}" for name, value in mapping.items()]
 

@@ -82,7 +82,7 @@ def plot_benchmark(job: BenchmarkFiguresJob, benchmark: Path, folder: Path) -> N
     from visatb.reporting.read_results import read_benchmark
     from visatb.scores.benchmark import lower_is_better
 
-    table, lower = read_benchmark(benchmark), lower_is_better(job.score_columns())
+    table, lower = read_benchmark(benchmark), lower_is_better(job.columns())
     save_figures(
         {"benchmark": benchmark_figure(table, lower), "radar": radar_figure(table, lower)}, folder, job.remarks
     )
@@ -154,7 +154,7 @@ def typeset_preparation(
     from visatb.reporting.tables.result_tables import weights_table as table_of_weights
 
     report = read_columns(data_report, ["task", "split"], ["records", "left_out"])
-    write_paper_table(data_table, table_of_data(report, job.score_columns(), job.groups, job.instructions))
+    write_paper_table(data_table, table_of_data(report, job.columns(), job.groups, job.instructions))
     write_paper_table(weights_table, table_of_weights(read_results.read_weights(weights)))
 
 
@@ -170,7 +170,7 @@ def typeset_benchmark(job: BenchmarkTableJob, benchmark: Path, output: list[Path
     from visatb.reporting.tables.paper_files import write_paper_table
     from visatb.reporting.tables.result_tables import methods_table
 
-    table = methods_table(read_benchmark(benchmark), job.score_columns(), job.groups, job.blocks)
+    table = methods_table(read_benchmark(benchmark), job.columns(), job.groups, job.blocks)
     write_paper_table(output, table)
 
 

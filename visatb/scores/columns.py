@@ -1,12 +1,10 @@
 """Columns of tables of scores: a metric of a task."""
 
-import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from visatb.errors import VisatbError
-from visatb.runtime.words_on_command_lines import named_value
 from visatb.scores.metrics import METRICS
 
 Groups = Mapping[str, Sequence[str]]
@@ -20,23 +18,6 @@ class Column:
     task: str
     metric: str
     higher_is_better: bool = True
-
-
-def column(text: str) -> Column:
-    """Read ``task:metric`` as a validation column."""
-    task, _, metric = text.rpartition(":")
-    if not task or metric not in METRICS:
-        raise argparse.ArgumentTypeError(f"expected task:metric with a metric of {', '.join(METRICS)}, found '{text}'")
-    return Column(task, metric, METRICS[metric].higher_is_better)
-
-
-def task_metrics(text: str) -> tuple[str, list[str]]:
-    """Read ``task=metric,metric``."""
-    task, value = named_value(text)
-    metrics = value.split(",")
-    if unknown := [metric for metric in metrics if metric not in METRICS]:
-        raise argparse.ArgumentTypeError(f"{task}: expected metrics of {', '.join(METRICS)}, found {unknown}")
-    return task, metrics
 
 
 def columns_of(metrics: Mapping[str, Sequence[str]]) -> list[Column]:
