@@ -37,7 +37,7 @@ FLOORS = {
 }
 """Room of the library -> its floor. A room imports from lower floors only."""
 
-KEY = "max_gradient_norm"
+KEY = "label_smoothing"
 """The key of ``training`` that shows which files a key touches: those that hold its name."""
 
 LONG_FUNCTION = 50

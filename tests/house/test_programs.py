@@ -51,7 +51,8 @@ def subcommands(program: str) -> dict[str, ast.FunctionDef]:
     defined = {node.name: node for node in parsed(program).body if isinstance(node, ast.FunctionDef)}
     calls = [node for node in ast.walk(parsed(program)) if isinstance(node, ast.Call)]
     run = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "run_program"]
-    return {name.id: defined[name.id] for call in run for name in call.args if isinstance(name, ast.Name)}
+    named = [name.id for call in run for part in call.args for name in ast.walk(part) if isinstance(name, ast.Name)]
+    return {name: defined[name] for name in named}
 
 
 @cache
