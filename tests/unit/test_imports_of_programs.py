@@ -11,8 +11,8 @@ import pytest
 from tests.helpers.paths import REPOSITORY, SCRIPTS
 
 COMPUTE = {
-    *("assemble_model", "import_model", "pretrain_vision", "pretrain_alignment", "train", "predict"),
-    *("count_tokens", "count_instruction_tokens", "measure_visual_contribution", "embed_images", "embed_types"),
+    *("assemble_model", "import_model", "pretrain_vision", "pretrain_alignment", "train", "evaluation"),
+    *("count_tokens", "count_instruction_tokens", "embed_images", "embed_types"),
     *("prepare_source", "zero_shot"),  # for one kind of source, and where it takes GPUs
 }
 """The scripts that load a model or a tokenizer, or look for GPUs."""

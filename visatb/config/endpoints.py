@@ -34,6 +34,11 @@ class TokenPrices(Section):
     input: FloatFromZero = Field(description="of what it is told")
     output: FloatFromZero = Field(description="of what it replies")
 
+    @property
+    def pair(self) -> tuple[float, float]:
+        """Both prices: of prompts, and of replies."""
+        return self.input, self.output
+
 
 class Connection(Section):
     """How a model behind an OpenAI-compatible endpoint is reached: no reply depends on it."""

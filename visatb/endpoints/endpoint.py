@@ -2,9 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from visatb.config.endpoints import EndpointConfig
+from pydantic import ValidationError
+
+from visatb.config.endpoints import Connection, EndpointConfig
+from visatb.config.messages import schema_mistakes
+from visatb.errors import VisatbError, bullet_list
+from visatb.runtime.untracked import VARIABLE, untracked
+
+Reached = TypeVar("Reached", bound=Connection)
 
 
 @dataclass(frozen=True)
@@ -49,3 +56,21 @@ def endpoint_of(config: EndpointConfig, **more: Any) -> Endpoint:
             judge's.
     """
     return Endpoint(model=config.model, parameters=dict(config.parameters), **config.connection, **more)
+
+
+def reached(schema: type[Reached], section: str, **requested: Any) -> Reached:
+    """Return a section of the config whose connection is in the environment (`visatb.runtime.untracked`).
+
+    Args:
+        schema: of the section.
+        section: its path of keys, e.g. ``evaluation.judge``.
+        requested: the keys that replies depend on.
+
+    Raises:
+        VisatbError: naming the keys of the connection that are missing there or do not fit.
+    """
+    try:
+        return schema.model_validate({**untracked(section), **requested})
+    except ValidationError as error:
+        lines = [f"{section}.{mistake.words}" for mistake in schema_mistakes(schema, error)]
+        raise VisatbError(f"in the environment variable {VARIABLE}:\n{bullet_list(lines)}") from None
