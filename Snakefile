@@ -82,7 +82,7 @@ onstart:
     jobs = {job.rule.name for job in workflow.dag.needrun_jobs()}
     try:
         if TASKGALAXY:
-            before_asking(jobs)
+            globals()["GALAXY_HELD"] = before_jobs(TASKGALAXY, jobs)
         if DATA_SET is None:
             check_nodes()
         if DATA_SET is None and jobs != {"status"}:

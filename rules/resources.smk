@@ -22,6 +22,10 @@ def prediction_resources(wildcards):
     return limits().predict
 
 
+def embedding_resources(wildcards):
+    return TASKGALAXY.embedding.resources
+
+
 def answering_resources(wildcards):
     """What answering takes: next to nothing where a server does it."""
     served = EXPERIMENT.config.evaluation.endpoint is not None

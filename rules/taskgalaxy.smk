@@ -1,15 +1,13 @@
 # TaskGalaxy: from seed types and a folder of pictures to LLaVA JSON lines that an experiment reads as its tasks. Where
-# its files lie, what is told before anything is asked, and what is told of the data that were made.
+# its files lie, and what is told before and after the stages.
 
+from visatb.taskgalaxy.begin import before_jobs
 from visatb.taskgalaxy.browse import STAGES as BROWSED
-from visatb.taskgalaxy.connections import require_keys
 from visatb.taskgalaxy.jobs import connections, plan_job, provenance_job
-from visatb.taskgalaxy.plan import format_plan, planned
 from visatb.taskgalaxy.prompt_files import prompt_paths
 
 TASKGALAXY = (DATA_SET or EXPERIMENT.config).taskgalaxy
 GALAXY = str(Path(TASKGALAXY.folder)) if TASKGALAXY else ""
-ASKING = ("expand_types", "filter_types", "write_questions", "vote")
 STAGE_TABLES = {
     "expand_types": f"{GALAXY}/stages/proposed_types.parquet",
     "deduplicate_types": f"{GALAXY}/stages/types.parquet",
@@ -25,17 +23,6 @@ ACCOUNT_FILES = ("funnel.tsv", "rejections.tsv", "funnel.svg", "funnel.png", "pr
 PROMPTS = prompt_paths(TASKGALAXY) if TASKGALAXY else {}
 NAMED_FILES = {"seeds": TASKGALAXY.seeds, **PROMPTS, **GALAXY_SPLITS} if TASKGALAXY else {}
 DATA_ACCOUNT = [f"{GALAXY}/{name}" for name in (*ACCOUNT_FILES, "browse.html")] if TASKGALAXY else []
-
-
-def before_asking(jobs):
-    """Where something would be asked: tell the plan first, look for keys, and be alone with the data set."""
-    if not jobs.isdisjoint(ASKING):
-        require_keys(TASKGALAXY)
-    if not jobs.isdisjoint((*ASKING, "taskgalaxy_plan")):
-        plan = planned(TASKGALAXY)
-        print(f"\nThe plan of {GALAXY}:\n\n{format_plan(plan, TASKGALAXY.budget)}\n", file=sys.stderr, flush=True)
-    if not jobs.isdisjoint(STAGE_TABLES):
-        globals()["GALAXY_HELD"] = hold(GALAXY, f"data set {GALAXY}")
 
 
 if TASKGALAXY:
@@ -149,10 +136,10 @@ if TASKGALAXY:
         params:
             tables=pairs({stage: STAGE_TABLES[stage] for stage in BROWSED}),
             images=lambda w: TASKGALAXY.images,
-            number=TASKGALAXY.browse,
+            most=TASKGALAXY.browse,
         shell:
             program(
                 "taskgalaxy browse_taskgalaxy",
                 "--tables {params.tables:q} --votes {input.votes:q} --types {input.types:q} --images {params.images:q}"
-                " --number {params.number} --output {output:q}",
+                " --most {params.most} --output {output:q}",
             )

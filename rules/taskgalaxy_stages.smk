@@ -11,11 +11,7 @@ from visatb.taskgalaxy.jobs import (
 )
 
 REPLIES, EMBEDDINGS = f"{GALAXY}/replies", f"{GALAXY}/embeddings"
-os.environ["CLIP_PYTHON"] = TASKGALAXY.embedding.python or "python"
-
-
-def embedding_resources(wildcards):
-    return TASKGALAXY.embedding.resources
+os.environ |= {"CLIP_PYTHON": TASKGALAXY.embedding.python or "python"}
 
 
 rule list_images:
@@ -291,7 +287,7 @@ rule export_taskgalaxy:
         runtime=60,
     params:
         job=lambda w: as_json(TASKGALAXY.export),
-        folder=GALAXY,
+        folder=Path(GALAXY),
     shell:
         program(
             "taskgalaxy export_taskgalaxy",

@@ -264,9 +264,7 @@ def plot_funnel(funnel: Path, output: list[Path]) -> None:
     save_figure(funnel_figure(read_table(funnel)), output)
 
 
-def browse_taskgalaxy(
-    tables: dict[str, Path], votes: Path, types: Path, images: Path, number: int, output: Path
-) -> None:
+def browse_taskgalaxy(tables: dict[str, Path], votes: Path, types: Path, images: Path, most: int, output: Path) -> None:
     """Write a page to leaf through accepted and rejected examples with their pictures.
 
     Args:
@@ -274,16 +272,28 @@ def browse_taskgalaxy(
         votes: Parquet.
         types: Parquet.
         images: folder of pictures.
-        number: of examples.
+        most: examples at most.
         output: the page, HTML.
     """
     from visatb.taskgalaxy.browse import write_page
 
-    write_page(tables, votes, read_parquet(types).to_pylist(), images, number, output)
+    write_page(tables, votes, read_parquet(types).to_pylist(), images, most, output)
 
 
 if __name__ == "__main__":
     run_program(
-        *(taskgalaxy_plan, list_images, expand_types, embed_types, embed_images, deduplicate_types, match_types),
-        *(filter_types, write_questions, vote, export_taskgalaxy, collect_funnel, plot_funnel, browse_taskgalaxy),
+        taskgalaxy_plan,
+        list_images,
+        expand_types,
+        embed_types,
+        embed_images,
+        deduplicate_types,
+        match_types,
+        filter_types,
+        write_questions,
+        vote,
+        export_taskgalaxy,
+        collect_funnel,
+        plot_funnel,
+        browse_taskgalaxy,
     )
