@@ -72,7 +72,7 @@ def plot_benchmark(job: BenchmarkFiguresJob, benchmark: Path, folder: Path) -> N
     """Draw how much better or worse every method is than single-task training, as points and on a circle.
 
     Args:
-        job: the columns of the benchmark, and remarks below the figures.
+        job: the tasks' metrics, and remarks below the figures.
         benchmark: benchmark.tsv.
         folder: to write <figure>.svg and <figure>.png to.
     """
@@ -82,7 +82,7 @@ def plot_benchmark(job: BenchmarkFiguresJob, benchmark: Path, folder: Path) -> N
     from visatb.reporting.read_results import read_benchmark
     from visatb.scores.benchmark import lower_is_better
 
-    table, lower = read_benchmark(benchmark), lower_is_better(job.score_columns())
+    table, lower = read_benchmark(benchmark), lower_is_better(job.columns())
     save_figures(
         {"benchmark": benchmark_figure(table, lower), "radar": radar_figure(table, lower)}, folder, job.remarks
     )
@@ -154,7 +154,7 @@ def typeset_preparation(
     from visatb.reporting.tables.result_tables import weights_table as table_of_weights
 
     report = read_columns(data_report, ["task", "split"], ["records", "left_out"])
-    write_paper_table(data_table, table_of_data(report, job.score_columns(), job.groups, job.instructions))
+    write_paper_table(data_table, table_of_data(report, job.columns(), job.groups, job.instructions))
     write_paper_table(weights_table, table_of_weights(read_results.read_weights(weights)))
 
 
@@ -162,7 +162,7 @@ def typeset_benchmark(job: BenchmarkTableJob, benchmark: Path, output: list[Path
     """Typeset the benchmark as papers print it: best bold, second best underlined, groups, variants as blocks.
 
     Args:
-        job: columns, groups, and blocks of variants.
+        job: metrics, groups, and blocks of variants.
         benchmark: benchmark.tsv.
         output: files to write, .md or .tex.
     """
@@ -170,7 +170,7 @@ def typeset_benchmark(job: BenchmarkTableJob, benchmark: Path, output: list[Path
     from visatb.reporting.tables.paper_files import write_paper_table
     from visatb.reporting.tables.result_tables import methods_table
 
-    table = methods_table(read_benchmark(benchmark), job.score_columns(), job.groups, job.blocks)
+    table = methods_table(read_benchmark(benchmark), job.columns(), job.groups, job.blocks)
     write_paper_table(output, table)
 
 
@@ -232,7 +232,7 @@ def build_explorer(job: ExplorerJob, scores: Path, output: Path) -> None:
     """Build the page on which other temperatures, shares and groups can be tried.
 
     Args:
-        job: columns, groups and settings of the balancing.
+        job: metrics, groups and settings of the balancing.
         scores: folder that holds <run>/val/<task>.parquet.
         output: explorer.html.
     """

@@ -18,14 +18,15 @@ class ColumnsSection(Section):
     """A job that reads columns of scores.
 
     Attributes:
-        columns: (task, metric) of each.
+        metrics: task -> its metrics, a column each.
     """
 
-    columns: tuple[tuple[str, str], ...]
+    metrics: Mapping[str, tuple[str, ...]]
 
-    def score_columns(self) -> list[Column]:
+    def columns(self) -> list[Column]:
         """Return the columns with the direction of their metrics."""
-        return [Column(task, metric, METRICS[metric].higher_is_better) for task, metric in self.columns]
+        pairs = [(task, metric) for task, metrics in self.metrics.items() for metric in metrics]
+        return [Column(task, metric, METRICS[metric].higher_is_better) for task, metric in pairs]
 
 
 class BalancingFiguresJob(Section):
@@ -149,7 +150,7 @@ def balancing_figures_job(experiment: Experiment) -> BalancingFiguresJob:
 
 def benchmark_figures_job(experiment: Experiment) -> BenchmarkFiguresJob:
     """Return what the figures of the benchmark depend on."""
-    return BenchmarkFiguresJob(columns=experiment.validation_columns, remarks=experiment.remarks)
+    return BenchmarkFiguresJob(metrics=_metrics(experiment), remarks=experiment.remarks)
 
 
 def training_figures_job(experiment: Experiment) -> TrainingFiguresJob:
@@ -166,13 +167,13 @@ def benchmark_table_job(experiment: Experiment) -> BenchmarkTableJob:
     """Return what the typeset benchmark depends on. Variants that have a row stand in blocks of what they change."""
     settings = {name: experiment.balance_settings(name) for name in experiment.balancings}
     blocks = variant_blocks(settings, experiment.config.methods)
-    return BenchmarkTableJob(columns=experiment.validation_columns, groups=experiment.groups, blocks=blocks)
+    return BenchmarkTableJob(metrics=_metrics(experiment), groups=experiment.groups, blocks=blocks)
 
 
 def data_table_job(experiment: Experiment) -> DataTableJob:
     """Return what the typeset table of the data depends on."""
     instructions = {task: source.instruction for task, source in experiment.sources.items() if source.instruction}
-    return DataTableJob(columns=experiment.validation_columns, groups=experiment.groups, instructions=instructions)
+    return DataTableJob(metrics=_metrics(experiment), groups=experiment.groups, instructions=instructions)
 
 
 def explorer_job(experiment: Experiment) -> ExplorerJob:
@@ -180,7 +181,7 @@ def explorer_job(experiment: Experiment) -> ExplorerJob:
     config = experiment.config
     return ExplorerJob(
         experiment=experiment.name,
-        columns=experiment.validation_columns,
+        metrics=_metrics(experiment),
         groups=experiment.groups,
         settings=experiment.balance_settings("visatb"),
         bootstrap=config.balancing.bootstrap,
@@ -206,3 +207,7 @@ def cost_job(experiment: Experiment) -> CostJob:
     """Return what the account of costs depends on."""
     wanted = {run.name: experiment.resources(run.name) for run in experiment.trained_runs}
     return CostJob(gpus={run: resources.gpus * resources.nodes for run, resources in wanted.items()})
+
+
+def _metrics(experiment: Experiment) -> dict[str, list[str]]:
+    return {task: settings.metrics for task, settings in experiment.tasks.items()}

@@ -26,9 +26,9 @@ def measured_from(scores: Path, job: ExplorerJob) -> tuple[Balance, Measures]:
 
     Args:
         scores: folder that holds ``<run>/val/<task>.parquet``.
-        job: columns, groups and settings of the balancing.
+        job: metrics, groups and settings of the balancing.
     """
-    columns = job.score_columns()
+    columns = job.columns()
     samples = validation_samples(scores, columns, scored_runs(columns, job.groups, job.settings))
     point, drawn = measured_balance(samples, columns, job.groups, job.settings, job.bootstrap, job.seed)
     return point, drawn.measures
