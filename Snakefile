@@ -57,11 +57,7 @@ if DATA_SET is None:
 
 else:
 
-    include: "rules/taskgalaxy_options.smk"
-
-
-include: "rules/taskgalaxy.smk"
-include: "rules/taskgalaxy_report.smk"
+    include: "rules/taskgalaxy.smk"
 
 
 if TASKGALAXY:

@@ -14,19 +14,18 @@ import platform
 import subprocess
 import time
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from simulated_experiments import KINDS, SETTINGS, Shape, answered, preparation, true_scores
+from simulated_experiments import KINDS, Shape, answered, preparation, true_scores
 
 from visatb.balancing import equations
 from visatb.balancing.balance import Balance, balance
 from visatb.balancing.bootstrap import Replicates, replicate
 from visatb.balancing.gaps import gap_standard_errors
+from visatb.balancing.matrix import validation_matrix
 from visatb.balancing.shrinkage import shrunk
-from visatb.balancing.weights import validation_matrix
 from visatb.errors import VisatbError
 from visatb.runtime.arrays import Booleans, Floats
 from visatb.scores.improvement_intervals import overall_intervals, task_improvements
@@ -52,10 +51,8 @@ def measured(shape: Shape, experiment: int, replicates: int, held: Held) -> None
     generator = np.random.default_rng([experiment, shape.tasks, shape.seeds])
     truth = true_scores(shape, generator)
     samples = preparation(shape, truth, generator)
-    settings = replace(SETTINGS, seeds=shape.seeds)
-    matrix = validation_matrix(samples, shape.runs, shape.seeds)
-    errors = gap_standard_errors(samples, shape.columns, shape.groups, settings)
-    point = balance(matrix, shape.columns, settings=settings, gap_standard_errors=errors)
+    matrix = validation_matrix(samples, shape.design.names.repetitions)
+    point = balance(matrix, shape.design, gap_standard_errors(samples, shape.design))
     drawn = replicate(point, samples, replicates, experiment)
     held["V"].append(_inside(drawn.values, truth))
     _note("", point, drawn, truth, held)

@@ -24,12 +24,13 @@ from visatb.balancing.balance import Balance, balance
 from visatb.balancing.bootstrap import replicate
 from visatb.balancing.evaluation_sizes import evaluation_sizes
 from visatb.balancing.gaps import gap_standard_errors
-from visatb.balancing.weights import validation_matrix
+from visatb.balancing.matrix import validation_matrix
 from visatb.runtime.arrays import Floats
 from visatb.scores.paired import PairedSamples
 from visatb.scores.uncertainty import bounds
 
 SHAPE = Shape(7, (2000, 5000))
+DESIGN = SHAPE.design
 PILOT, ROUND_TO = 1024, 256
 PRECISIONS = (0.05, 0.1, 0.2)
 
@@ -42,9 +43,9 @@ def first(samples: PairedSamples, count: int) -> PairedSamples:
 
 def half_widths(samples: list[PairedSamples], replicates: int, seed: int) -> tuple[Balance, Floats, Floats]:
     """Return the weights that follow from samples, and the ends of their intervals."""
-    matrix = validation_matrix(samples, SHAPE.runs)
-    errors = gap_standard_errors(samples, SHAPE.columns, SHAPE.groups, SETTINGS)
-    point = balance(matrix, SHAPE.columns, settings=SETTINGS, gap_standard_errors=errors)
+    matrix = validation_matrix(samples, DESIGN.names.repetitions)
+    errors = gap_standard_errors(samples, DESIGN)
+    point = balance(matrix, DESIGN, errors)
     low, high = bounds(replicate(point, samples, replicates, seed).weights.total)
     return point, low, high
 
@@ -59,7 +60,7 @@ def stopped(precision: float, experiments: int, replicates: int, seed: int) -> d
         samples = preparation(SHAPE, truth, generator)
         totals = {one.column: one.numerators.shape[1] for one in samples}
         pilot = [first(one, PILOT) for one in samples]
-        plan = evaluation_sizes(pilot, SHAPE.columns, SHAPE.groups, SETTINGS, totals, precision, ROUND_TO)
+        plan = evaluation_sizes(pilot, DESIGN, totals, precision, ROUND_TO)
         sizes = plan.set_index("task")["samples"]
         point, low, high = half_widths([first(one, int(sizes[one.column])) for one in samples], replicates, experiment)
         true = equations.measure(truth, point.layout, point.screening)

@@ -30,7 +30,6 @@ from visatb.evaluation.generate import Generation, LoadedModel
 from visatb.evaluation.predictions import Asked
 from visatb.models.families import load_model, load_processor
 from visatb.runtime.files import read_parquet
-from visatb.runtime.words_on_command_lines import named_number
 
 AUTHORS_LIMIT = 2048
 Texts = list[str]
@@ -39,7 +38,7 @@ Texts = list[str]
 def asked_questions(arguments: argparse.Namespace) -> list[Asked]:
     """Return the first val samples of every task."""
     asked = []
-    for task, limit in arguments.max_new_tokens:
+    for task, limit in (word.split("=", 1) for word in arguments.max_new_tokens):
         for row in read_parquet(Path(arguments.records) / task / "val.parquet").to_pylist()[: arguments.samples]:
             asked.append(Asked(row["id"], row["conversations"][:-1], row["image"], int(limit), task))
     return asked
@@ -146,7 +145,7 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="a trained model")
     parser.add_argument("--records", required=True, metavar="FOLDER", help="holds <task>/val.parquet")
-    parser.add_argument("--max-new-tokens", type=named_number, nargs="+", required=True, metavar="TASK=TOKENS")
+    parser.add_argument("--max-new-tokens", nargs="+", required=True, metavar="TASK=TOKENS")
     parser.add_argument("--samples", type=int, default=48, help="val samples of each task")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")

@@ -7,7 +7,6 @@ import argparse
 import json
 import os
 import platform
-import shlex
 import statistics
 import subprocess
 import sys
@@ -15,20 +14,18 @@ import tempfile
 import time
 from pathlib import Path
 
-SCRIPT = Path(__file__).parent.parent / "workflow_scripts" / "train.py"
-RECIPE = shlex.split(
-    "--epochs 1 --global-batch-size 8 --micro-batch-size 8 --learning-rate 0.001 --warmup 0.05 --schedule cosine"
-    " --weight-decay 0 --beta1 0.9 --beta2 0.98 --max-gradient-norm 1 --max-length 256 --precision bfloat16"
-    " --normalization step --freeze vision_tower --attention eager"
-)
+PROGRAM = Path(__file__).parent.parent / "workflow_scripts" / "training.py"
+RECIPE = {"global_batch_size": 8, "learning_rate": 0.001, "warmup": 0.05, "beta2": 0.98, "max_length": 256}
+MACHINE = {"micro_batch_size": 8, "packing": False, "gpus": 0, "workers": 0, "attention": "eager"}
 
 
 def start(arguments: argparse.Namespace, threads: int, seed: int, folder: str) -> subprocess.Popen[bytes]:
     """Start one training."""
     run = f"{folder}/{threads}-{seed}-{time.monotonic_ns()}"
-    command = [sys.executable, str(SCRIPT), "--run", "fan-out", "--threads", str(threads), "--seed", str(seed)]
-    command += ["--mixture", arguments.mixture, "--base", arguments.base, "--folder", run, "--output", f"{run}/model"]
-    return subprocess.Popen([*command, *RECIPE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
+    job = {"run": "fan-out", "base": arguments.base, "freeze": ["vision_tower"], "seed": seed, "recipe": RECIPE}
+    command = [sys.executable, str(PROGRAM), "train", "--job", json.dumps(job), "--machine", json.dumps(MACHINE)]
+    command += ["--threads", str(threads), "--mixture", arguments.mixture, "--folder", run, "--output", f"{run}/model"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
 
 
 def seconds(arguments: argparse.Namespace, side_by_side: bool) -> float:

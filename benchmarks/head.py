@@ -22,9 +22,10 @@ import torch
 import torch.nn.functional as F
 from side_by_side import medians, ratio, taking_turns, write_figures
 from torch import nn
+from transformers import TrainingArguments
 
 from visatb.training.loss import head as module
-from visatb.training.loss.head import losses_of
+from visatb.training.loss.head import Head
 
 VOCABULARIES = (150_000, 32_000)
 PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -47,6 +48,7 @@ class Pass:
         self.targets = torch.randint(words, (positions,), **drawn)[:count]
         self.weights = torch.rand(count, **drawn) / count
         self.way, self.dtype = way, dtype
+        self.head = Head(lambda model: model, TrainingArguments())
 
     def losses(self) -> torch.Tensor:
         """Return the losses of the labelled positions, which come first here."""
@@ -59,7 +61,7 @@ class Pass:
             given = hidden.to(self.dtype), weight.to(self.dtype), self.targets
             return F.linear_cross_entropy(*given, reduction="none", options=options)
         with torch.autocast(DEVICE, dtype=torch.bfloat16, enabled=self.dtype != torch.float32):
-            return losses_of(self.matrix(hidden), self.targets)
+            return self.head.losses_of(self.matrix(hidden), self.targets)
 
     def run(self) -> torch.Tensor:
         """Return the losses, after the backward pass of their weighted sum."""

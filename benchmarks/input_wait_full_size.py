@@ -27,14 +27,15 @@ from training import PlainCollator, Stopwatch
 from transformers import LlavaForConditionalGeneration, PreTrainedModel, PrinterCallback, ProcessorMixin
 from transformers.utils.logging import disable_progress_bar
 
-from visatb.config.training import Machine, Recipe
+from visatb.config.training import Recipe
 from visatb.models.families import freeze, padding_image_processor, skip_unused_layers
 from visatb.models.tiny import build_tiny
 from visatb.training.arguments import training_arguments
 from visatb.training.batches.attention import attend_by_sample
 from visatb.training.batches.collator import Collator, Sample
 from visatb.training.batches.packing import PackingCollator
-from visatb.training.loss.methods import Method
+from visatb.training.jobs import MachineJob
+from visatb.training.loss.methods import Given
 from visatb.training.loss.weighting import weights_of
 
 WORDS = ("a", "red", "square", "left", "of", "the", "blue", "circle", "and", "two", "green", "rings", "above", "it")
@@ -96,10 +97,11 @@ def waited(samples: Samples, batch: int, seed: int, workers: int) -> dict[str, f
     attend_by_sample(model, "sdpa")
     freeze(model, ("vision_tower",))
     skip_unused_layers(model)
-    recipe = Recipe(seed, 1.0, batch, 1e-3, 0.05, "cosine", 0.0, 0.9, 0.98, 1.0, MAX_LENGTH, "bfloat16", "step", ())
+    recipe = Recipe(global_batch_size=batch, learning_rate=1e-3, warmup=0.05, beta2=0.98, max_length=MAX_LENGTH)
+    machine = MachineJob(micro_batch_size=batch, save_steps=10**6, workers=workers, gpus=0, attention="sdpa")
     watch = Stopwatch(SKIPPED)
     with TemporaryDirectory() as folder:
-        settings = training_arguments(recipe, Machine(batch, save_steps=10**6, workers=workers), folder)
+        settings = training_arguments(recipe, seed, machine, folder)
         trainer = WatchedTrainer(
             model=model,
             args=settings,
@@ -107,7 +109,7 @@ def waited(samples: Samples, batch: int, seed: int, workers: int) -> dict[str, f
             data_collator=PackingCollator(Collator(processor, [TASK], MAX_LENGTH)),
             callbacks=[watch],
             tasks=[TASK],
-            weighting=Method().weighting([TASK], weights_of([TASK], {TASK: 1.0}, "weights"), seed),
+            weighting=Given().weighting([TASK], weights_of([TASK], {TASK: 1.0}, "weights"), seed),
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()

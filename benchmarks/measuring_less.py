@@ -32,6 +32,7 @@ from scipy.stats import spearmanr
 from side_by_side import write_figures
 
 from visatb.balancing.balance import Balance, balance
+from visatb.balancing.design import Design
 from visatb.balancing.gaps import gap_standard_errors
 from visatb.balancing.weights import measured_balance, validation_matrix
 from visatb.config.loading import read_yaml
@@ -39,7 +40,6 @@ from visatb.experiment.experiment import Experiment
 from visatb.reporting.figures.style import GREY, LIGHT, LINES, MARKERS, OKABE_ITO, PAGE, new_figure, save_figure, styled
 from visatb.runtime.arrays import Floats
 from visatb.runtime.files import read_json
-from visatb.scores.columns import Column
 from visatb.scores.paired import PairedSamples
 
 CONFIG, RECORDS, ROOT = "config/config.yaml", Path("results/demo/records"), Path("results/measuring_less")
@@ -99,27 +99,27 @@ class Measured:
 
 def balanced(about: Experiment, samples: Sequence[PairedSamples], estimator: Estimator, seed: int) -> Balance:
     """Return C, D and weights; the estimator ``shrunk`` needs the replicates of the bootstrap, ``paper`` does not."""
-    settings, columns = replace(about.balance_settings("visatb"), estimator=estimator), columns_of(about)
+    design = design_of(about, estimator=estimator)
     if estimator == "shrunk":
-        return measured_balance(samples, columns, about.groups, settings, REPLICATES, seed)[0]
-    errors = gap_standard_errors(samples, columns, about.groups, settings)
-    return balance(matrix_of(about, samples), columns, about.groups, settings, errors)
+        return measured_balance(samples, design, REPLICATES, seed)[0]
+    return balance(matrix_of(about, samples), design, gap_standard_errors(samples, design))
 
 
-def columns_of(about: Experiment) -> list[Column]:
-    """Return the columns of the validation matrix."""
-    return [Column(*one) for one in about.validation_columns]
+def design_of(about: Experiment, **changes: object) -> Design:
+    """Return the experiment's design with these settings changed."""
+    design = about.design("visatb")
+    return replace(design, settings=design.settings.model_copy(update=changes))
 
 
 def matrix_of(about: Experiment, samples: Sequence[PairedSamples]) -> pd.DataFrame:
     """Return V."""
-    return validation_matrix(samples, [run.name for run in about.preparation_runs])
+    return validation_matrix(samples, {run.name: [run.name] for run in about.preparation_runs})
 
 
 def true_balance(about: Experiment, matrices: Sequence[pd.DataFrame]) -> Balance:
     """Return C, D and weights of the mean V."""
     mean = sum(matrices[1:], matrices[0]) / len(matrices)
-    return balance(mean, columns_of(about), about.groups, about.balance_settings("visatb"))
+    return balance(mean, about.design("visatb"))
 
 
 def measured(

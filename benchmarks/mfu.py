@@ -33,15 +33,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import PreTrainedModel, PrinterCallback, ProcessorMixin, TrainerCallback
 from transformers.utils.logging import disable_progress_bar
 
-from visatb.config.training import Machine, Recipe
+from visatb.config.training import Recipe
 from visatb.models.families import PARTS, freeze, padding_image_processor, rope_index, skip_unused_layers
 from visatb.models.tiny import build_tiny
 from visatb.training.arguments import training_arguments
 from visatb.training.batches.attention import attend_by_sample
 from visatb.training.batches.collator import IGNORED, Collator
 from visatb.training.batches.packing import Batch, PackingCollator
+from visatb.training.jobs import MachineJob
 from visatb.training.loss.head import head_sees_only
-from visatb.training.loss.methods import Method
+from visatb.training.loss.methods import Given
 from visatb.training.loss.weighting import weights_of
 from visatb.training.trainer import VitwTrainer
 
@@ -128,30 +129,20 @@ def trainer_of(
 ) -> VitwTrainer:
     """Return the workflow's trainer with equal weights."""
     recipe = Recipe(
-        seed=0,
-        epochs=1.0,
         global_batch_size=arguments.batch * arguments.accumulation,
         learning_rate=1e-5,
-        warmup=0.03,
-        schedule="cosine",
-        weight_decay=0.0,
-        beta1=0.9,
-        beta2=0.999,
-        max_gradient_norm=1.0,
         max_length=MAX_LENGTH,
         precision=arguments.precision,
-        normalization="step",
-        freeze=tuple(arguments.freeze),
     )
-    machine = Machine(
-        arguments.batch,
+    machine = MachineJob(
+        micro_batch_size=arguments.batch,
         gpus=int(torch.cuda.is_available()),
         gradient_checkpointing=arguments.gradient_checkpointing,
         attention=arguments.attention,
         save_steps=10**6,
         workers=arguments.workers,
     )
-    settings = training_arguments(recipe, machine, folder)
+    settings = training_arguments(recipe, 0, machine, folder)
     settings.train_sampling_strategy = "sequential"
     trainer = VitwTrainer(
         model=model,
@@ -159,7 +150,7 @@ def trainer_of(
         train_dataset=samples,
         data_collator=collator,
         tasks=[TASK],
-        weighting=Method().weighting([TASK], weights_of([TASK], {TASK: 1.0}, "weights"), 0),
+        weighting=Given().weighting([TASK], weights_of([TASK], {TASK: 1.0}, "weights"), 0),
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring_less import ANSWERS, CONFIG, FULL, RECORDS, ROOT, columns_of, measured, noise, rounded, truths
+from measuring_less import ANSWERS, CONFIG, FULL, RECORDS, ROOT, design_of, measured, noise, rounded, truths
 from preparations import first_samples, load_libraries, prepare, prepare_run
 from side_by_side import write_figures
 
 from visatb.balancing.bootstrap import intervals
-from visatb.balancing.run_names import repetitions
+from visatb.balancing.run_names import RunName
 from visatb.balancing.weights import measured_balance
 from visatb.config.loading import read_yaml
 from visatb.experiment.experiment import Experiment
@@ -40,7 +40,8 @@ APART = 1000
 def minis(about: Experiment, times: int) -> list[Run]:
     """Return so many trainings of `mini`, the first of which belongs to the preparation."""
     mini = next(run for run in about.preparation_runs if run.name == "mini")
-    return [replace(mini, name=name, repetition=number) for number, name in enumerate(repetitions("mini", 1, times))]
+    names = RunName("mini").repeated(1, times)
+    return [replace(mini, name=str(name), repetition=name.repetition) for name in names]
 
 
 def train(seeds: Sequence[int]) -> None:
@@ -55,10 +56,9 @@ def train(seeds: Sequence[int]) -> None:
 
 def weighed(about: Experiment, seed: int, times: int) -> Floats:
     """Return [3, tasks]: the weights of a seed from so many trainings of `mini`, and their intervals' ends."""
-    settings = replace(about.balance_settings("visatb"), mini_seeds=times)
     others = [run for run in about.preparation_runs if run.name != "mini"]
     samples = first_samples(about, [*minis(about, times), *others], RECORDS, ROOT, FULL, seed, ANSWERS[0])
-    point, drawn = measured_balance(samples, columns_of(about), about.groups, settings, REPLICATES, seed)
+    point, drawn = measured_balance(samples, design_of(about, mini_seeds=times), REPLICATES, seed)
     ends = intervals(point, drawn).groups
     return np.stack([point.weights.to_numpy(float), ends["weight_low"], ends["weight_high"]])
 

@@ -17,7 +17,7 @@ torch its folder lib/ must be deleted for it to be imported, and nothing of it i
 
 Four ways take turns, each a process of its own that trains one epoch with equal weights:
 
-- visatb: workflow_scripts/train.py, with --train-options.
+- visatb: workflow_scripts/training.py train, with --train-options.
 - padded: LLaMA-Factory, padded to the longest of a batch, its default.
 - packed: LLaMA-Factory's neat_packing. A pack holds as many tokens as a global batch of samples has on average.
 - checkpointing: padded, with gradient checkpointing, which LLaMA-Factory does unless told otherwise; the others do not.
@@ -34,7 +34,6 @@ of samples, pictures included; padding does not count.
 import argparse
 import json
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -56,11 +55,14 @@ from visatb.models.families import load_processor
 from visatb.planning.token_counts import TokenCounter
 
 BATCH, MAX_LENGTH, LEARNING_RATE, WARMUP, BETA2 = 8, 256, 1e-3, 0.05, 0.98
-OURS = shlex.split(
-    f"--run peer --threads 1 --seed 0 --epochs 1 --global-batch-size {BATCH} --micro-batch-size {BATCH}"
-    f" --learning-rate {LEARNING_RATE} --warmup {WARMUP} --schedule cosine --weight-decay 0 --beta1 0.9 --beta2 {BETA2}"
-    f" --max-gradient-norm 1 --max-length {MAX_LENGTH} --normalization step --freeze vision_tower --save-steps 1000000"
-)
+RECIPE = {
+    "global_batch_size": BATCH,
+    "learning_rate": LEARNING_RATE,
+    "warmup": WARMUP,
+    "beta2": BETA2,
+    "max_length": MAX_LENGTH,
+}
+MACHINE = {"micro_batch_size": BATCH, "packing": False, "save_steps": 10**6, "gpus": 0, "workers": 0}
 THEIRS = {
     "stage": "sft",
     "do_train": True,
@@ -193,9 +195,12 @@ def train_ours(args: argparse.Namespace, data: Path) -> Training:
     """Train with this project."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        command = [str(ROOT / "workflow_scripts" / "train.py"), *OURS, "--precision", args.precision]
-        command += ["--attention", args.attention, "--mixture", str(data / "mixture.parquet"), "--base", args.base]
-        command += ["--folder", str(folder), "--output", str(folder / "model"), *shlex.split(args.train_options)]
+        recipe = RECIPE | {"precision": args.precision}
+        job = {"run": "peer", "base": args.base, "freeze": ["vision_tower"], "seed": 0, "recipe": recipe}
+        machine = MACHINE | {"attention": args.attention} | json.loads(args.train_options)
+        command = [str(ROOT / "workflow_scripts" / "training.py"), "train", "--job", json.dumps(job)]
+        command += ["--machine", json.dumps(machine), "--mixture", str(data / "mixture.parquet")]
+        command += ["--folder", str(folder), "--output", str(folder / "model")]
         return watched(sys.executable, command, folder / "training.jsonl", "step", "steps")
 
 
@@ -255,7 +260,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, help="so many of the mixture alone")
     parser.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")
     parser.add_argument("--attention", choices=tuple(FLASH_ATTENTION), default="eager", help="on CPUs eager is faster")
-    parser.add_argument("--train-options", default="", metavar="OPTIONS", help="more of workflow_scripts/train.py")
+    parser.add_argument(
+        "--train-options", default="{}", metavar="JSON", help="machine settings of this project's training"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", help="JSON file for the figures")
     return parser.parse_args()

@@ -82,20 +82,14 @@ class Making:
 
     def train(self) -> None:
         """Train the run's model."""
-        from visatb.config.training import Machine, Recipe
+        from visatb.experiment.jobs.training import machine_job, training_job
         from visatb.training.fit import fit
 
-        settings, model = self.about.config.training, self.about.model
-        told = {name: getattr(settings, name) for name in Recipe.__dataclass_fields__ if hasattr(settings, name)}
-        recipe = Recipe(**{**told, "seed": self.training_seed, "freeze": tuple(model.freeze)})
-        machine = Machine(
-            settings.micro_batch_size,
-            attention=model.attention,
-            save_steps=settings.save_steps,
-            packing=settings.packing,
-        )
-        places = (self.folder, self.folder / "model")
-        fit(self.run.name, self.folder / "mixture.arrow", self.preparation.base, None, recipe, machine, *places)
+        about = {"base": self.preparation.base, "seed": self.training_seed, "weights": {}}
+        job = training_job(self.about, self.run.name).model_copy(update=about)
+        here = {"gpus": 0, "workers": 0, "deepspeed": None, "gradient_checkpointing": False}
+        machine = machine_job(self.about, self.run.name).model_copy(update=here)
+        fit(job, machine, self.folder / "mixture.arrow", self.folder, self.folder / "model")
 
     def answer(self) -> None:
         """Have the model answer the validation split of every task."""

@@ -29,8 +29,10 @@ from side_by_side import write_figures
 
 from visatb.config.types import Section
 from visatb.data.jobs import MixtureJob, SplitJob
+from visatb.evaluation.jobs import ScoringJob
 from visatb.planning.jobs import CountJob
 from visatb.runtime.cli import as_json
+from visatb.scores.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "workflow_scripts"
@@ -144,7 +146,8 @@ def stages(folder: Path, records: int, images: int, processes: int) -> dict[str,
         "peak_mb_with_torch": round(float(line[4])),
     }
     write_answers(folder / "predictions" / "big.parquet", records)
-    score = [str(SCRIPTS / "score.py"), "--predictions", str(folder / "predictions"), "--metrics", "big=EM"]
+    job = as_json(ScoringJob(metrics={"big": {"EM": METRICS["EM"].version}}))
+    score = [str(SCRIPTS / "evaluation.py"), "score", "--job", job, "--predictions", str(folder / "predictions")]
     found["score"] = measured([*score, "--output", str(folder / "scores")])
     return found
 

@@ -13,7 +13,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from visatb.balancing.run_names import repetitions
+from visatb.balancing.design import Design
 from visatb.config.balancing import BalanceSettings
 from visatb.runtime.arrays import Floats
 from visatb.scores.columns import Column
@@ -67,14 +67,9 @@ class Shape:
         return [Column(name, "score") for name in self.names]
 
     @cached_property
-    def groups(self) -> dict[str, list[str]]:
-        """Group -> its task."""
-        return {name: [name] for name in self.names}
-
-    @cached_property
-    def runs(self) -> list[str]:
-        """The preparation runs, without repetitions."""
-        return ["mini", *(f"plus-{name}" for name in self.names)]
+    def design(self) -> Design:
+        """The columns, and settings with these seeds."""
+        return Design.ungrouped(self.columns, SETTINGS.model_copy(update={"seeds": self.seeds}))
 
 
 SETTINGS = BalanceSettings(temperature=0.5)
@@ -110,7 +105,7 @@ def preparation(shape: Shape, truth: Floats, generator: np.random.Generator) -> 
     """Draw what the preparation runs and their repetitions score on the validation samples of every column."""
     repeated = np.repeat(truth, shape.seeds, axis=0)
     repeated = np.clip(repeated + shape.seed_spread * generator.normal(size=repeated.shape), *SHARES)
-    names = [name for run in shape.runs for name in repetitions(run, shape.seeds)]
+    names = list(shape.design.names.scored)
     return [
         answered(
             name,

@@ -17,7 +17,6 @@ from side_by_side import write_figures
 
 from visatb.errors import friendly_exit
 from visatb.planning.measured_costs import job_measurements
-from visatb.runtime.words_on_command_lines import named_value
 
 STAGES = {
     "data": ("draw_corpus", "prepare_source", "check_data", "match_subset", "collect_data_report", "build_mixture"),
@@ -66,11 +65,12 @@ def on_the_clock(experiment: Path) -> float:
 def main() -> None:
     """Print a table of all experiments, and write the figures if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiments", type=named_value, nargs="+", metavar="NAME=FOLDER", help="results/<experiment>")
+    parser.add_argument("experiments", nargs="+", metavar="NAME=FOLDER", help="results/<experiment>")
     parser.add_argument("--output", help="JSON file for the figures")
     arguments = parser.parse_args()
-    found = {name: stages(Path(folder)) for name, folder in arguments.experiments}
-    clock = {name: on_the_clock(Path(folder)) for name, folder in arguments.experiments}
+    folders = dict(experiment.split("=", 1) for experiment in arguments.experiments)
+    found = {name: stages(Path(folder)) for name, folder in folders.items()}
+    clock = {name: on_the_clock(Path(folder)) for name, folder in folders.items()}
     print(pd.concat(found, axis=1).to_string(na_rep="-"))
     print("\non the clock:", ", ".join(f"{name} {seconds:.0f} s" for name, seconds in clock.items()))
     if arguments.output:

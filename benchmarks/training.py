@@ -32,7 +32,7 @@ from torch import nn
 from transformers import PreTrainedModel, PrinterCallback, ProcessorMixin, Trainer, TrainerCallback, TrainingArguments
 from transformers.utils.logging import disable_progress_bar
 
-from visatb.config.training import Machine, Recipe
+from visatb.config.training import Recipe
 from visatb.data.chat import chat_messages, open_image
 from visatb.data.mixtures import read_mixture
 from visatb.models.families import freeze, load_model, load_processor, rope_index, skip_unused_layers
@@ -41,8 +41,9 @@ from visatb.training.batches.attention import attend_by_sample
 from visatb.training.batches.collator import IGNORED, Collator, Sample
 from visatb.training.batches.packing import PackingCollator
 from visatb.training.fit import MixtureDataset
+from visatb.training.jobs import MachineJob
 from visatb.training.loss.head import head_sees_only
-from visatb.training.loss.methods import Method
+from visatb.training.loss.methods import Given
 from visatb.training.loss.weighting import weights_of
 from visatb.training.trainer import VitwTrainer
 
@@ -134,22 +135,16 @@ class Trainings:
         """Return the Trainer's arguments, as the workflow makes them of the demo's config."""
         given = self._given
         recipe = Recipe(
-            seed=given.seed,
-            epochs=1,
             global_batch_size=given.batch,
             learning_rate=1e-3,
             warmup=0.05,
-            schedule="cosine",
-            weight_decay=0.0,
-            beta1=0.9,
             beta2=0.98,
-            max_gradient_norm=1.0,
             max_length=given.max_length,
-            precision="bfloat16",
-            normalization="step",
-            freeze=tuple(given.freeze),
         )
-        arguments = training_arguments(recipe, Machine(given.batch, save_steps=10**6), folder)
+        machine = MachineJob(
+            micro_batch_size=given.batch, save_steps=10**6, gpus=0, workers=0, attention=given.attention
+        )
+        arguments = training_arguments(recipe, given.seed, machine, folder)
         arguments.train_sampling_strategy = "sequential"
         return arguments
 
@@ -179,7 +174,7 @@ class Trainings:
                 **given,
                 data_collator=self._packing(model) if packs else self._padding,
                 tasks=self._tasks,
-                weighting=Method().weighting(self._tasks, weights_of(self._tasks, lambdas, "weights"), 0),
+                weighting=Given().weighting(self._tasks, weights_of(self._tasks, lambdas, "weights"), 0),
                 normalization=normalization,
             )
 

@@ -25,14 +25,15 @@ from torch.utils.data import Dataset
 from transformers import LlavaForConditionalGeneration, PreTrainedModel, PrinterCallback, Trainer, TrainerCallback
 from transformers.trainer_utils import SaveStrategy
 
-from visatb.config.training import Machine, Recipe
+from visatb.config.training import Recipe
 from visatb.data.demo.exchanges import DEMO_TASKS, demo_sample
 from visatb.models.families import freeze
 from visatb.models.tiny import build_tiny
 from visatb.training.arguments import training_arguments
 from visatb.training.batches.collator import IGNORED, Collator, Sample
+from visatb.training.jobs import MachineJob
 from visatb.training.loss.head import head_sees_only
-from visatb.training.loss.methods import Method
+from visatb.training.loss.methods import Given
 from visatb.training.loss.weighting import weights_of
 from visatb.training.trainer import VitwTrainer
 
@@ -109,8 +110,9 @@ def larger(model: PreTrainedModel) -> PreTrainedModel:
 
 def step_time(model: PreTrainedModel, batches: Batches, way: str, losses: dict[str, float], folder: str) -> list[float]:
     """Return processor and wall time of a step [ms], the mean over all but the first ones."""
-    recipe = Recipe(1, 1.0, 1, 1e-3, 0.05, "cosine", 0.0, 0.9, 0.98, 1.0, 4096, "bfloat16", "step", ())
-    clock, args = Clock(), training_arguments(recipe, Machine(micro_batch_size=1, attention="eager"), folder)
+    recipe = Recipe(global_batch_size=1, learning_rate=1e-3, warmup=0.05, beta2=0.98, max_length=4096)
+    machine = MachineJob(micro_batch_size=1, gpus=0, workers=0, attention="eager")
+    clock, args = Clock(), training_arguments(recipe, 1, machine, folder)
     args.save_strategy = SaveStrategy.NO
     given: dict[str, Any] = {
         "model": copy.deepcopy(model),
@@ -120,7 +122,7 @@ def step_time(model: PreTrainedModel, batches: Batches, way: str, losses: dict[s
         "callbacks": [clock],
     }
     if way == "with":
-        weighting = Method().weighting(TASKS, weights_of(TASKS, dict.fromkeys(TASKS, 1.0), way), seed=1)
+        weighting = Given().weighting(TASKS, weights_of(TASKS, dict.fromkeys(TASKS, 1.0), way), seed=1)
         trainer: Trainer = VitwTrainer(tasks=TASKS, weighting=weighting, **given)
     else:
         trainer = PlainTrainer(**given)

@@ -1,6 +1,5 @@
 # The config becomes one Experiment; paths, options and resources become small functions of its runs.
 
-from visatb.config.training import L2TConfig
 from visatb.scores.metrics import METRICS
 from visatb.experiment.experiment import Experiment
 from visatb.planning.preflight import check_machine
@@ -16,7 +15,8 @@ except VisatbError as mistake:
     raise WorkflowError(str(mistake)) from None
 
 os.environ |= {"MODEL_PYTHON": EXPERIMENT.config.python or "python"}
-REMARKS = EXPERIMENT.remarks
+REUSE = EXPERIMENT.reuse
+KEPT = REUSE.earlier  # of a finished experiment that tasks are added to
 TRAINED = [run.name for run in EXPERIMENT.trained_runs]
 PREPARATION = [run.name for run in EXPERIMENT.preparation_runs if run.name in TRAINED]
 SINGLE = [run.name for run in EXPERIMENT.final_runs if run.kind == "single" and run.name not in PREPARATION]
@@ -61,6 +61,11 @@ def lost_scores(*splits):
     made = [(run, split) for run, split in TOGETHER if split in splits and (scores / run / f"{split}.json").is_file()]
     names = [f"{run}/{split}/{task}.parquet" for run, split in made for task in EXPERIMENT.tasks]
     return [f"<results>/scores/{name}" for name in names if not (scores / name).is_file()]
+
+
+def imported_models(wildcards):
+    """So that every imported model is looked at before anything is trained."""
+    return [f"<results>/runs/{run}/model" for run in REUSE.models]
 
 
 wildcard_constraints:

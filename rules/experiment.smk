@@ -2,10 +2,7 @@
 
 
 include: "common.smk"
-include: "options.smk"
-include: "zero_shot_options.smk"
-include: "reuse_options.smk"
-include: "taskgalaxy_options.smk"
+include: "taskgalaxy.smk"
 
 
 pathvars:
@@ -15,19 +12,13 @@ pathvars:
 report: "../report/workflow.rst"
 
 
+include: "models.smk"
 include: "data.smk"
 include: "planning.smk"
-include: "model.smk"
-include: "l2t.smk"
-include: "train.smk"
-include: "reuse.smk"
-include: "evaluate.smk"
-include: "plan_evaluation.smk"
-include: "balance.smk"
-include: "groups.smk"
+include: "training.smk"
+include: "evaluation.smk"
+include: "balancing.smk"
 include: "zero_shot.smk"
-include: "report.smk"
+include: "scores.smk"
 include: "reporting.smk"
 include: "accounts.smk"
-include: "visual_contribution.smk"
-include: "compare.smk"

@@ -269,3 +269,27 @@ rule export_weights:
 rule export:
     input:
         EXPORTED,
+
+
+if VISUAL_CONTRIBUTION:
+
+    rule plot_visual_contribution:
+        input:
+            [f"<results>/visual_contribution/{run}" for run in CONTRIBUTING],
+        output:
+            figure("visual_contribution", Category.BENCHMARK),
+            "<results>/figures/visual_contribution.png",
+        log:
+            log_of("plot_visual_contribution"),
+        benchmark:
+            benchmark_of("plot_visual_contribution")
+        conda:
+            "../envs/report.yaml"
+        params:
+            job=lambda w: as_json(visual_contribution_figure_job(EXPERIMENT)),
+            samples=EXPERIMENT.folder / "visual_contribution",
+        shell:
+            program(
+                "reporting plot_visual_contribution",
+                "--job {params.job:q} --samples {params.samples:q} --output {output:q}",
+            )

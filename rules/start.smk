@@ -34,28 +34,25 @@ os.environ |= {
 }
 
 
-def options(**values):
-    """Command-line options: learning_rate=0.1 becomes --learning-rate 0.1; None and False are left out."""
-    words = []
-    for name, value in values.items():
-        if value is None or value is False or value == [] or value == ():
-            continue
-        words.append(f"--{name.replace('_', '-')}")
-        if value is not True:
-            words += map(str, value) if isinstance(value, (list, tuple)) else [str(value)]
-    return shlex.join(words)
-
-
 def pairs(mapping):
     return [f"{name}={value}" for name, value in mapping.items()]
 
 
-def log_of(name):
-    return f"<results>/logs/{name}.log"
+UNTRACKED = {}
 
 
-def benchmark_of(name):
-    return f"<results>/benchmarks/{name}.tsv"
+def set_untracked(section, values):
+    """Hand jobs, in the environment, a section or mapping that must re-run none of them: visatb.runtime.untracked reads it."""
+    UNTRACKED[section] = values.model_dump(mode="json") if hasattr(values, "model_dump") else dict(values)
+    os.environ["VISATB_UNTRACKED"] = json.dumps(UNTRACKED)
+
+
+def log_of(name, folder="<results>"):
+    return f"{folder}/logs/{name}.log"
+
+
+def benchmark_of(name, folder="<results>"):
+    return f"{folder}/benchmarks/{name}.tsv"
 
 
 def program(subcommand, flags, python="python"):

@@ -1,7 +1,18 @@
 # Benchmarks that nothing was trained for: a run's answers through lmms-eval, MM-Vet's grades by the judge, one table.
 
+from visatb.evaluation.zero_shot.benchmarks import found_files
+from visatb.evaluation.zero_shot.plan import benchmarks, methods
+from visatb.experiment.jobs.evaluation import grading_job, zero_shot_job, zero_shot_table_job
+
+ZERO_SHOT = benchmarks(EXPERIMENT.config)
+ANSWERING = methods(EXPERIMENT.config)
+GRADED = [one.name for one in ZERO_SHOT if one.is_judged]
+
 if ZERO_SHOT:
     SERVED = EXPERIMENT.config.zero_shot.endpoint is not None
+    # No parameter of the rule: answers do not depend on the way to the server, and another one should re-run nothing.
+    if SERVED:
+        set_untracked("zero_shot.endpoint", EXPERIMENT.config.zero_shot.endpoint.connection)
 
     rule zero_shot:
         input:
@@ -12,9 +23,9 @@ if ZERO_SHOT:
             account="<results>/zero_shot/{run}/lmms_eval.json",
             samples=[f"<results>/zero_shot/{{run}}/{one.name}.samples.jsonl" for one in ZERO_SHOT],
         log:
-            "<results>/logs/zero_shot/{run}.log",
+            log_of("zero_shot/{run}"),
         benchmark:
-            "<results>/benchmarks/zero_shot/{run}.tsv"
+            benchmark_of("zero_shot/{run}")
         wildcard_constraints:
             run=one_of(ANSWERING),
         priority: 10
@@ -29,12 +40,13 @@ if ZERO_SHOT:
             mem_mb=growing("mem_mb", prediction_resources),
             runtime=growing("runtime", prediction_resources),
         params:
-            options=zero_shot_options,
-            model=answering_model,
+            job=lambda w: as_json(zero_shot_job(EXPERIMENT, w.run)),
             output=subpath(output.account, parent=True),
         shell:
-            "VISATB_PROGRESS_FD=3 python $SCRIPTS/zero_shot.py {params.options} --threads {threads}"
-            " --model {params.model:q} --output {params.output:q} 3>&2 > {log:q} 2>&1"
+            program(
+                "zero_shot zero_shot",
+                "--job {params.job:q} --model {input.model:q} --threads {threads} --output {params.output:q}",
+            )
 
     rule collect_zero_shot:
         input:
@@ -44,9 +56,9 @@ if ZERO_SHOT:
             markdown="<results>/zero_shot.md",
             tidy="<results>/zero_shot_scores.tsv",
         log:
-            "<results>/logs/collect_zero_shot.log",
+            log_of("collect_zero_shot"),
         benchmark:
-            "<results>/benchmarks/collect_zero_shot.tsv"
+            benchmark_of("collect_zero_shot")
         priority: 50
         conda:
             "../envs/evaluate.yaml"
@@ -54,20 +66,17 @@ if ZERO_SHOT:
             mem_mb=2000,
             runtime=10,
         params:
+            job=as_json(zero_shot_table_job(EXPERIMENT)),
             scores=EXPERIMENT.folder / "zero_shot",
-            options=options(
-                method=ANSWERING,
-                benchmark=[one.name for one in ZERO_SHOT],
-                lower_is_better=[one.name for one in ZERO_SHOT if not one.higher_is_better],
-            ),
         shell:
-            "python $SCRIPTS/collect_zero_shot.py --scores {params.scores:q} {params.options}"
-            " --table {output.table:q} --markdown {output.markdown:q} --tidy {output.tidy:q} > {log:q} 2>&1"
+            program(
+                "zero_shot collect_zero_shot",
+                "--job {params.job:q} --scores {params.scores:q} --table {output.table:q} --markdown {output.markdown:q}"
+                " --tidy {output.tidy:q}",
+            )
 
 
 if GRADED:
-    # No parameter of the rule: grades do not depend on it, and another address should re-run nothing.
-    os.environ |= {"JUDGE_CONNECTION": judge_connection()}
 
     # A job that asks a judge over the network: no GPU.
     rule judge_zero_shot:
@@ -76,9 +85,9 @@ if GRADED:
         output:
             "<results>/zero_shot/{run}/{benchmark}.json",
         log:
-            "<results>/logs/judge_zero_shot/{run}.{benchmark}.log",
+            log_of("judge_zero_shot/{run}.{benchmark}"),
         benchmark:
-            "<results>/benchmarks/judge_zero_shot/{run}.{benchmark}.tsv"
+            benchmark_of("judge_zero_shot/{run}.{benchmark}")
         wildcard_constraints:
             benchmark=one_of(GRADED),
         priority: 40
@@ -89,8 +98,10 @@ if GRADED:
             runtime=720,
             judge=1,
         params:
-            options=grading_options,
+            job=lambda w: as_json(grading_job(EXPERIMENT, w.run, w.benchmark)),
             replies=EXPERIMENT.judge_replies,
         shell:
-            "VISATB_PROGRESS_FD=3 python $SCRIPTS/judge_zero_shot.py {params.options} $JUDGE_CONNECTION"
-            " --samples {input:q} --replies {params.replies:q} --output {output:q} 3>&2 > {log:q} 2>&1"
+            program(
+                "zero_shot judge_zero_shot",
+                "--job {params.job:q} --samples {input:q} --replies {params.replies:q} --output {output:q}",
+            )

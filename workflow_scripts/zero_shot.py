@@ -1,84 +1,84 @@
-"""Have one model answer benchmarks that nothing was trained for, all of them in one start of lmms-eval."""
+"""Zero-shot benchmarks: a run's answers through lmms-eval, a judge's grades of those to MM-Vet, and one table."""
 
-import argparse
-import os
 import signal
 import sys
+from pathlib import Path
 
-from visatb.errors import friendly_exit
-from visatb.evaluation.zero_shot.benchmarks import Benchmark
-from visatb.evaluation.zero_shot.lmms_eval import Asking, own_loader, server_client
-from visatb.evaluation.zero_shot.run import ask_benchmarks
-from visatb.runtime.devices import computes_on_cpu
-from visatb.runtime.words_on_command_lines import named_value
+from visatb.evaluation.jobs import GradingJob, ZeroShotJob, ZeroShotTableJob
+from visatb.runtime.cli import run_program
 
 
-def arguments() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True, help="the run's name, for progress lines")
-    parser.add_argument("--model", required=True, help="model folder; with --address the server's name for it")
-    parser.add_argument("--benchmark", nargs="+", required=True, metavar="NAME")
-    parser.add_argument("--task", type=named_value, nargs="*", default=[], metavar="NAME=TASK", help="lmms-eval's")
-    parser.add_argument("--metric", type=named_value, nargs="*", default=[], metavar="NAME=METRIC", help="lmms-eval's")
-    parser.add_argument("--data", type=named_value, nargs="*", default=[], metavar="NAME=FILE", help="local questions")
-    parser.add_argument("--image-folder", type=named_value, nargs="*", default=[], metavar="NAME=FOLDER")
-    parser.add_argument("--python", default=sys.executable, help="interpreter that has lmms-eval")
-    parser.add_argument("--loader", default="llava_hf", help="lmms-eval's class for the model")
-    parser.add_argument("--loader-argument", type=named_value, nargs="*", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--address", help="ask a server at this address instead of loading the model")
-    parser.add_argument("--key-variable", default="OPENAI_API_KEY", help="environment variable that holds its key")
-    parser.add_argument("--concurrency", type=int, default=16, help="requests at a time")
-    parser.add_argument("--timeout", type=int, default=600, help="seconds that one attempt may take")
-    parser.add_argument("--retries", type=int, default=5, help="attempts in all for one question")
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
-    parser.add_argument("--gpus", type=int, default=0, help="1, or 0 to compute on the CPU")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
-    parser.add_argument("--limit", type=int, help="the first questions of each benchmark alone")
-    parser.add_argument("--cache", help="folder of downloaded data sets (HF_HOME)")
-    parser.add_argument("--output", required=True, metavar="FOLDER", help="<benchmark>.json are written there")
-    return parser.parse_args()
+def zero_shot(job: ZeroShotJob, model: Path, output: Path, threads: int = 1) -> None:
+    """Have one model answer benchmarks that nothing was trained for, all of them in one start of lmms-eval.
 
-
-def asking(args: argparse.Namespace) -> Asking:
-    """Return how lmms-eval is started."""
-    environment = {"OMP_NUM_THREADS": str(args.threads)} | ({"HF_HOME": args.cache} if args.cache else {})
-    if args.address:
-        return server_client(
-            args.python,
-            args.address,
-            args.model,
-            os.environ.get(args.key_variable),
-            {"num_cpus": args.concurrency, "timeout": args.timeout, "max_retries": args.retries},
-            args.limit,
-            environment,
-        )
-    device = "cpu"
-    if not computes_on_cpu(args.gpus):
-        from visatb.runtime.gpus import claim_gpus
-
-        claim_gpus(args.gpus, args.run)
-        device = "cuda:0"
-    further = dict(args.loader_argument)
-    loading = own_loader(args.model, args.loader, device, args.precision, further)
-    return Asking(args.python, args.loader, loading, args.limit, environment)
-
-
-@friendly_exit
-def main() -> None:
-    """Model and questions in, scores out."""
+    Args:
+        job: what is asked, and how.
+        model: model folder.
+        output: folder that gets <benchmark>.json.
+        threads: CPU threads.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # lets lmms-eval be ended first
-    args = arguments()
-    data: dict[str, list[str]] = {}
-    for name, file in args.data:
-        data.setdefault(name, []).append(file)
-    tasks, metrics, folders = dict(args.task), dict(args.metric), dict(args.image_folder)
-    benchmarks = [
-        Benchmark.of(name, tasks.get(name), metrics.get(name), data.get(name, ()), folders.get(name))
-        for name in args.benchmark
-    ]
-    ask_benchmarks(f"zero-shot {args.run}", benchmarks, asking(args), args.output)
+    from visatb.evaluation.zero_shot.benchmarks import Benchmark
+    from visatb.evaluation.zero_shot.lmms_eval import asking_of
+    from visatb.evaluation.zero_shot.run import ask_benchmarks
+
+    benchmarks = [Benchmark.of(one.name, one.task, one.metric, one.data, one.image_folder) for one in job.benchmarks]
+    ask_benchmarks(f"zero-shot {job.run}", benchmarks, asking_of(job, model, _device(job), threads), output)
+
+
+def _device(job: ZeroShotJob) -> str:
+    """Take a GPU where lmms-eval is to compute on one."""
+    from visatb.runtime.devices import computes_on_cpu
+
+    if job.loaded is None or computes_on_cpu(job.loaded.gpus):
+        return "cpu"
+    from visatb.runtime.gpus import claim_gpus
+
+    claim_gpus(job.loaded.gpus, job.run)
+    return "cuda:0"
+
+
+def judge_zero_shot(job: GradingJob, samples: Path, replies: Path, output: Path) -> None:
+    """Have a judge grade one run's answers to MM-Vet. What it was asked before is not asked again.
+
+    Args:
+        job: the judge.
+        samples: lmms-eval's samples, JSON lines.
+        replies: folder where the judge's replies are kept.
+        output: the score, JSON.
+    """
+    from visatb.evaluation.judge.judge import judge_endpoint
+    from visatb.evaluation.zero_shot.grading import grade
+    from visatb.runtime.files import write_json
+
+    prices = job.prices.pair if job.prices else None
+    write_json(output, grade(f"judge {job.run} {job.benchmark}", samples, judge_endpoint(job), replies, prices))
+
+
+def collect_zero_shot(job: ZeroShotTableJob, scores: Path, table: Path, markdown: Path, tidy: Path) -> None:
+    """Gather the scores of the zero-shot benchmarks into their table with dI_zero (Eq. 9 against EW).
+
+    Args:
+        job: rows and columns.
+        scores: folder that holds <run>/<benchmark>.json.
+        table: zero_shot.tsv.
+        markdown: zero_shot.md.
+        tidy: zero_shot_scores.tsv.
+    """
+    from visatb.evaluation.zero_shot.tables import zero_shot_scores, zero_shot_table
+    from visatb.reporting.tables.paper_table import markdown_table
+    from visatb.reporting.tables.result_tables import methods_table
+    from visatb.runtime.files import write_table, write_text
+    from visatb.scores.columns import Column
+
+    columns = [Column(name, "score", is_better) for name, is_better in job.higher_is_better.items()]
+    found = zero_shot_scores(scores, job.methods, list(job.higher_is_better))
+    rows = zero_shot_table(found, job.methods, columns)
+    write_table(tidy, found)
+    write_table(table, rows)
+    lower = [column for column in columns if not column.higher_is_better]
+    write_text(markdown, markdown_table(methods_table(rows, lower)))
 
 
 if __name__ == "__main__":
-    main()
+    run_program(zero_shot, judge_zero_shot, collect_zero_shot)

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.helpers.browsing import DESKTOP, PHONE, Visit
 from tests.helpers.explorer_examples import GROUPS, SETTINGS, build, computed
 from tests.helpers.paths import REPOSITORY
-from visatb.config.balancing import BalanceSettings
+from visatb.config.balancing import AlphaConfig, BalanceSettings
 from visatb.config.loading import merge, read_yaml, resolve_extends
 from visatb.experiment.experiment import Experiment
 
@@ -57,8 +57,7 @@ def config_of(page: Page) -> dict:
 
 def settings_of(page: Page) -> BalanceSettings:
     said = config_of(page)["balancing"]
-    alphas = {f"alpha_{name}": share for name, share in said["alpha"].items()}
-    return BalanceSettings(temperature=said["temperature"], **alphas)
+    return BalanceSettings(temperature=said["temperature"], alpha=said["alpha"])
 
 
 def set_number(page: Page, name: str, value: float) -> None:
@@ -120,7 +119,7 @@ def test_the_automatic_temperature_is_marked_and_moves_with_the_shares(page: Pag
     assert marked() == computed(GROUPS, automatic, list(GROUPS))[0].temperature
     set_number(page, "alpha-difficulty", 0)
     set_number(page, "alpha-out", 0)
-    inward = BalanceSettings(temperature="auto", alpha_out=0, alpha_in=1, alpha_difficulty=0)
+    inward = BalanceSettings(temperature="auto", alpha=AlphaConfig.of(0, 1, 0))
     assert marked() == computed(GROUPS, inward, list(GROUPS))[0].temperature
     set_number(page, "temperature", marked())
     mark, slider = (page.locator(name).bounding_box() for name in ("#automatic-mark span", "#temperature"))
@@ -198,7 +197,7 @@ def test_the_keyboard_reaches_and_moves_everything(page: Page):
     assert settings_of(page).temperature == pytest.approx(2 ** (-1 / 8), abs=1e-3)
     page.locator("#alpha-out").focus()
     page.keyboard.press("ArrowRight")
-    assert settings_of(page).alpha_out > 0.25
+    assert settings_of(page).alpha.out > 0.25
     page.locator("#groups input").first.focus()
     page.keyboard.press("Space")
     assert len(shown(page)["caption"]) == 2

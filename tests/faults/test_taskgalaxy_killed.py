@@ -14,15 +14,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import BaseModel
 
 from tests.helpers.faulting import at_file_event
 from tests.helpers.galaxy_examples import draw_pictures, save_tiny_clip, section
 from tests.helpers.galaxy_server import reply
 from tests.helpers.judge_server import Answer, JudgeServer, judge_server, verdict
 from tests.helpers.paths import REPOSITORY, SCRIPTS
-from visatb.config.taskgalaxy import TaskGalaxyConfig
+from visatb.config.taskgalaxy import ExportConfig, MatchLimits, TaskGalaxyConfig
+from visatb.runtime.cli import as_json
 from visatb.runtime.files import read_parquet
-from visatb.taskgalaxy.connections import connections, requested
+from visatb.taskgalaxy.jobs import (
+    EmbeddingJob,
+    TypeEmbeddingJob,
+    connections,
+    expansion_job,
+    filter_job,
+    voting_job,
+    writing_job,
+)
 
 TABLES = {
     "list_images": "pictures",
@@ -64,43 +74,47 @@ def tables(out: str) -> dict[str, str]:
     return {stage: f"{out}/{name}.parquet" for stage, name in TABLES.items()}
 
 
+def job(section: BaseModel) -> str:
+    return f"--job {literally(as_json(section))}"
+
+
 def lines_of_vectors(config: TaskGalaxyConfig, out: str) -> dict[str, str]:
-    clip = f"--checkpoint {config.embedding.checkpoint} --batch-size 4 --shard-size 8 --shards {{out}}/embeddings"
+    clip = {"checkpoint": config.embedding.checkpoint, "gpus": 0, "batch_size": 4, "shard_size": 8}
+    types = job(TypeEmbeddingJob.model_validate({**clip, "text": config.embedding.text}))
+    pictures = f"--pictures {{list_images}} --images {config.images}"
     vectors = "--types {deduplicate_types} --type-vectors {out}/types.npy"
+    export = ExportConfig(task="cluster", clusters=2, min_samples=5, val=0.2, test=0.2)
     return {
         "list_images": f"--images {config.images} --output {{list_images}}",
-        "embed_types": f"{clip} --types {{expand_types}} --text {literally(config.embedding.text)}"
-        " --output {out}/types.npy",
-        "embed_images": f"{clip} --pictures {{list_images}} --images {config.images} --output {{out}}/pictures.npy",
+        "embed_types": f"{types} --types {{expand_types}} --shards {{out}}/embeddings --output {{out}}/types.npy",
+        "embed_images": f"{job(EmbeddingJob.model_validate(clip))} {pictures} --shards {{out}}/embeddings"
+        " --output {out}/pictures.npy",
         "deduplicate_types": "--types {expand_types} --vectors {out}/types.npy --threshold 0.999"
         " --output {deduplicate_types} --duplicates {out}/duplicates.tsv",
-        "match_types": f"--pictures {{list_images}} --picture-vectors {{out}}/pictures.npy {vectors}"
-        " --top-k 5 --floor -0.9 --cap 40 --output {match_types}",
-        "export_taskgalaxy": f"--samples {{vote}} {vectors} --task cluster --clusters 2 --min-samples 5"
-        " --shares 0.2 0.2 --folder {out} --table {export_taskgalaxy} --tasks {out}/tasks.tsv",
+        "match_types": f"{job(MatchLimits(top_k=5, floor=-0.9, cap=40))} --pictures {{list_images}}"
+        f" --picture-vectors {{out}}/pictures.npy {vectors} --output {{match_types}}",
+        "export_taskgalaxy": f"{job(export)} --samples {{vote}} {vectors} --folder {{out}}"
+        " --table {export_taskgalaxy} --tasks {out}/tasks.tsv",
     }
 
 
 def lines_of_requests(config: TaskGalaxyConfig, out: str) -> dict[str, str]:
-    def asking(*names: str) -> str:
-        told = [*(requested(config, name) for name in names), "--attempts", "2"]
-        told += ["--connections", connections(config), "--replies", f"{out}/replies"]
-        return " ".join(["--endpoint", *map(literally, told)])
-
-    looking = f"--images {config.images} --types {{deduplicate_types}} --prompt config/taskgalaxy"
+    shown = "--types {deduplicate_types} --replies {out}/replies --prompt config/taskgalaxy"
+    pictures = f"--images {config.images} {shown}"
     return {
-        "expand_types": f"{asking('planner')} --seeds {config.seeds} --prompt config/taskgalaxy/expand.yaml"
-        " --numbers 1 1 2 --output {expand_types}",
-        "filter_types": f"{asking('looker')} {looking}/filter.yaml --matches {{match_types}} --output {{filter_types}}",
-        "write_questions": f"{asking('looker')} {looking}/write.yaml --candidates {{filter_types}}"
+        "expand_types": f"{job(expansion_job(config))} --seeds {config.seeds} --replies {{out}}/replies"
+        " --prompt config/taskgalaxy/expand.yaml --output {expand_types}",
+        "filter_types": f"{job(filter_job(config))} {pictures}/filter.yaml --matches {{match_types}}"
+        " --output {filter_types}",
+        "write_questions": f"{job(writing_job(config))} {pictures}/write.yaml --candidates {{filter_types}}"
         " --output {write_questions}",
-        "vote": f"{asking('judge-a', 'judge-b', 'judge-c')} {looking}/vote.yaml --samples {{write_questions}}"
-        " --min-votes 2 --votes {out}/votes.parquet --output {vote}",
+        "vote": f"{job(voting_job(config))} {pictures}/vote.yaml --samples {{write_questions}}"
+        " --votes {out}/votes.parquet --output {vote}",
     }
 
 
 def program(stage: str, line: list[str]) -> list[str]:
-    return [sys.executable, str(SCRIPTS / f"{stage}.py"), *line]
+    return [sys.executable, str(SCRIPTS / "taskgalaxy.py"), stage, *line]
 
 
 def start(command: list[str]) -> "subprocess.Popen[str]":
@@ -145,12 +159,13 @@ def rows(out: str, stage: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_every_stage_goes_on_where_it_was_killed(place: Path):
+def test_every_stage_goes_on_where_it_was_killed(place: Path, monkeypatch: pytest.MonkeyPatch):
     def slowly(body: dict[str, Any], times: int) -> Answer:
         return verdict(json.dumps(reply(body)), delay=0.02)
 
     with judge_server(slowly) as server:
         config = TaskGalaxyConfig.model_validate(section(server.url))
+        monkeypatch.setenv("VISATB_UNTRACKED", json.dumps({"taskgalaxy": connections(config)}))
         events = {}
         for stage, line in stages(config, "quiet").items():
             said = finish(at_file_event("count", 0, Path("quiet"), program(stage, line)))

@@ -63,7 +63,7 @@ def trainer_of(head: Started, run: str) -> psutil.Process:
     """Return the process that trains ``run``."""
     for one in head.everybody():
         words = one.cmdline()
-        if f"--run {run} " in " ".join(words) and words[1].endswith("train.py"):
+        if f'"run":"{run}"' in " ".join(words) and words[1].endswith("training.py"):
             return one
     pytest.fail(f"nobody trains {run}:\n{head.said}")
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from visatb.balancing.balance import Balance
 from visatb.balancing.bootstrap import intervals
+from visatb.balancing.design import Design
 from visatb.balancing.weights import measured_balance
 from visatb.config.balancing import BalanceSettings
 from visatb.reporting.explorer.data import explorer_data
@@ -46,7 +47,7 @@ def build(path: Path, groups: Groups = GROUPS, settings: BalanceSettings = SETTI
     fixed, name, remarks = options.pop("fixed", {}), options.pop("experiment", "example"), options.pop("remarks", ())
     unknown = options.pop("unknown_spread", ())
     samples = [replace(one, unknown_spread=unknown) for one in samples_of(groups, **options)]
-    point, drawn = measured_balance(samples, columns_of(groups), groups, settings, replicates, 0)
+    point, drawn = measured_balance(samples, Design(columns_of(groups), groups, settings), replicates, 0)
     page = explorer_page(explorer_data(point, drawn.measures, name, groups, fixed, remarks))
     path.write_text(page, encoding="utf-8")
     return path
@@ -57,6 +58,6 @@ def computed(groups: Groups, settings: BalanceSettings, on: list[str]) -> tuple[
     part = {group: groups[group] for group in on}
     tasks = {task for members in part.values() for task in members}
     samples = [one for one in samples_of(groups) if one.column in tasks]
-    point, drawn = measured_balance(samples, columns_of(part), part, settings, REPLICATES, 0)
+    point, drawn = measured_balance(samples, Design(columns_of(part), part, settings), REPLICATES, 0)
     bounds = intervals(point, drawn).groups
     return point, {group: (bounds.loc[group, "weight_low"], bounds.loc[group, "weight_high"]) for group in on}

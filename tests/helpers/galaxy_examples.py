@@ -80,7 +80,7 @@ def _tokenizer() -> PreTrainedTokenizerFast:
 
 def section(url: str, **more: Any) -> dict[str, Any]:
     """Return a section `taskgalaxy` whose five models are behind one address."""
-    quick = {"address": url, "timeout": 2, "retries": 4, "prices": {"input": 1.0, "output": 2.0}, "image_tokens": 200}
+    quick = {"url": url, "timeout": 2, "retries": 4, "prices": {"input": 1.0, "output": 2.0}, "image_tokens": 200}
     names = ("planner", "looker", "judge-a", "judge-b", "judge-c")
     return {
         "folder": "data/galaxy",

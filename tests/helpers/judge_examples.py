@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from visatb.config.endpoints import Endpoint
+from visatb.endpoints.endpoint import Endpoint
 from visatb.endpoints.prompts import Prompt
 from visatb.evaluation.judge.judge import Judging, judge_predictions
 

@@ -8,20 +8,27 @@ import pyarrow as pa
 from tests.helpers.training_examples import ROOT
 from visatb.data.demo.exchanges import demo_sample
 from visatb.data.records import RECORD_SCHEMA
+from visatb.evaluation.jobs import LoadedJob, PredictionJob
+from visatb.runtime.cli import as_json
 from visatb.runtime.files import write_parquet
 
 TASKS = ("vqa", "caption")
 SHARD = 4
 SAMPLES = 30
+JOB = PredictionJob(
+    run="mini",
+    split="val",
+    max_new_tokens=dict.fromkeys(TASKS, 8),
+    shard_size=SHARD,
+    loaded=LoadedJob(batch_size=2, precision="float32", attention="eager"),
+)
 
 
 def command(model: Path, records: Path, folder: Path) -> list[str]:
     places = {"model": model, "records": records, "output": folder / "out", "shards": folder / "shards"}
     return [
-        *(sys.executable, str(ROOT / "workflow_scripts/predict.py"), "--run", "mini", "--split", "val"),
+        *(sys.executable, str(ROOT / "workflow_scripts/evaluation.py"), "predict", "--job", as_json(JOB)),
         *(text for name, path in places.items() for text in (f"--{name}", str(path))),
-        *("--max-new-tokens", *(f"{task}=8" for task in TASKS), "--batch-size", "2", "--shard-size", str(SHARD)),
-        *("--precision", "float32", "--attention", "eager"),
     ]
 
 

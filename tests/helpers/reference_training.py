@@ -8,12 +8,13 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
-from tests.helpers.training_examples import LAMBDAS, RECIPE, TASKS, processor_of, sample, turns
+from tests.helpers.training_examples import LAMBDAS, SEED, TASKS, processor_of, recipe, sample, turns
 from visatb.models.families import load_model
 from visatb.training.batches.collator import IGNORED, Collator, Sample
 
 EPOCHS = 2
-BATCH = RECIPE["global-batch-size"]
+RECIPE = recipe()
+BATCH = RECIPE.global_batch_size
 SILENT: Sample = {"conversations": turns("No answer follows"), "image": None, "task": "vqa"}
 # By position in the first epoch's order, four a step. Micro-batches of two hold one task each at first, and none of the
 # second step's second half is supervised; the third step is all silent, and the last one has a single sample.
@@ -22,7 +23,7 @@ ORDERED = ("ocr", "ocr", "text", "text", "caption", "vqa", "", "", "", "", "", "
 
 def order(samples: int, epoch: int) -> list[int]:
     """Return the order of an epoch: a permutation drawn from the seed plus the epoch's number."""
-    return torch.randperm(samples, generator=torch.Generator().manual_seed(RECIPE["seed"] + epoch)).tolist()
+    return torch.randperm(samples, generator=torch.Generator().manual_seed(SEED + epoch)).tolist()
 
 
 def hard_samples() -> list[Sample]:
@@ -44,29 +45,33 @@ of Adam make of 32-bit rounding, for they divide small gradients by their own si
 """
 
 
-def token_losses(model: PreTrainedModel, family: str, one: Sample) -> list[torch.Tensor]:
-    """Return -log p of each supervised token of a sample, one by one, from the whole logits."""
+def token_losses(model: PreTrainedModel, family: str, one: Sample, smoothing: float = 0.0) -> list[torch.Tensor]:
+    """Return the loss of each supervised token of a sample, one by one, from the whole logits.
+
+    It is -log p, and for a share ``smoothing`` of it the mean of -log p over the whole vocabulary.
+    """
     batch = Collator(processor_of(family), TASKS, 512)([one])
     labels = batch.pop("labels")[0]
     del batch["task_ids"]
     if "pixel_values" in batch:
         batch["pixel_values"] = batch["pixel_values"].double()
     logits = model(**batch, use_cache=False).logits[0]
+    losses = -torch.log_softmax(logits, dim=-1)
     return [
-        -torch.log_softmax(logits[position - 1], dim=-1)[labels[position]]
+        (1 - smoothing) * losses[position - 1][labels[position]] + smoothing * losses[position - 1].mean()
         for position in range(1, len(labels))
         if labels[position] != IGNORED
     ]
 
 
 def equation_2(
-    model: PreTrainedModel, family: str, samples: Sequence[Sample], lambdas: dict[str, float]
+    model: PreTrainedModel, family: str, samples: Sequence[Sample], lambdas: dict[str, float], smoothing: float = 0.0
 ) -> tuple[torch.Tensor, int]:
     """Return the loss of Eq. 2 over the samples of a step, and its number of supervised tokens."""
     numerator = torch.zeros((), dtype=torch.float64)
     denominator, tokens = 0.0, 0
     for one in samples:
-        for nll in token_losses(model, family, one):
+        for nll in token_losses(model, family, one, smoothing):
             numerator = numerator + lambdas[one["task"]] * nll
             denominator += lambdas[one["task"]]
             tokens += 1
@@ -115,28 +120,28 @@ class AdamW:
 
     def step(self, gradients: dict[str, torch.Tensor], rate: float) -> None:
         self._steps += 1
-        beta1, beta2 = RECIPE["beta1"], RECIPE["beta2"]
+        beta1, beta2 = RECIPE.beta1, RECIPE.beta2
         for name, gradient in gradients.items():
             value, first, second = self._parameters[name].data, self._first[name], self._second[name]
             first.copy_(beta1 * first + (1 - beta1) * gradient)
             second.copy_(beta2 * second + (1 - beta2) * gradient**2)
             if name in self._decayed:
-                value.sub_(rate * RECIPE["weight-decay"] * value)
+                value.sub_(rate * RECIPE.weight_decay * value)
             root = (second / (1 - beta2**self._steps)).sqrt() + 1e-8
             value.sub_(rate * (first / (1 - beta1**self._steps)) / root)
 
 
 def learning_rate(step: int, steps: int) -> float:
     """Return the rate of a step counted from 0: a linear rise, then half a cosine."""
-    warmup = math.ceil(RECIPE["warmup"] * steps)
+    warmup = math.ceil(RECIPE.warmup * steps)
     if step < warmup:
-        return RECIPE["learning-rate"] * step / warmup
-    return RECIPE["learning-rate"] * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
+        return RECIPE.learning_rate * step / warmup
+    return RECIPE.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
 
 
 def clipped(gradients: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     norm = sum(float(gradient.square().sum()) for gradient in gradients.values()) ** 0.5
-    return {name: gradient * min(1.0, RECIPE["max-gradient-norm"] / norm) for name, gradient in gradients.items()}
+    return {name: gradient * min(1.0, RECIPE.max_gradient_norm / norm) for name, gradient in gradients.items()}
 
 
 def train_by_hand(family: str, base: Path, samples: Sequence[Sample]) -> Reference:

@@ -1,12 +1,14 @@
 """Runs the workflow in a folder apart from the repository."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.helpers import warm
 from tests.helpers.paths import REPOSITORY
 
 SMALL = "config/experiments/demo-small.yaml"
@@ -23,9 +25,16 @@ def command(folder: Path, *arguments: str, configfile: str = SMALL, code: Path =
     ]
 
 
-def run_workflow(folder: Path, *arguments: str, configfile: str = SMALL, code: Path = REPOSITORY) -> str:
-    """Run the workflow in ``folder`` and return what it printed; anything but success fails the test."""
+def run_workflow(
+    folder: Path, *arguments: str, configfile: str = SMALL, code: Path = REPOSITORY, cold: bool = False
+) -> str:
+    """Run the workflow in ``folder`` and return what it printed; anything but success fails the test.
+
+    Its programs are forks of one that has imported the libraries (`warm`), unless they are to be started as people do
+    (``cold``) or are those of another checkout.
+    """
     line = command(folder, *arguments, configfile=configfile, code=code)
+    line = line if cold or code != REPOSITORY else warm.started_warm(line)
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.fail(f"{' '.join(line)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
@@ -42,9 +51,11 @@ def dry_run(folder: Path, *arguments: str, configfile: str = SMALL, code: Path =
     return set(re.findall(r"^  ([a-z_]+(?: [^\s:]+)*): ", printed, re.MULTILINE)) - {"all"} - ACCOUNTS
 
 
-def workplace(folder: Path) -> Path:
-    """Make ``folder`` a place to run the workflow in."""
+def workplace(folder: Path, base: Path | None = None) -> Path:
+    """Make ``folder`` a place to run the workflow in; ``base`` is the folder of a base model that is there already."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("config", "tests"):
         (folder / name).symlink_to(REPOSITORY / name)
+    if base:
+        shutil.copytree(base, folder / "data" / "models" / base.name)
     return folder

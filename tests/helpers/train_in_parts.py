@@ -1,4 +1,4 @@
-"""Runs train.py with so few logits at once that the output head of a tiny model makes them in parts, and says so."""
+"""Runs training.py with so few logits at once that the output head of a tiny model makes them in parts, and says so."""
 
 import runpy
 
@@ -21,4 +21,4 @@ def telling(positions: int, words: int) -> list[slice]:
 
 if __name__ == "__main__":
     head.LOGITS_AT_ONCE, head._parts = LOGITS, telling
-    runpy.run_path(str(REPOSITORY / "workflow_scripts/train.py"), run_name="__main__")
+    runpy.run_path(str(REPOSITORY / "workflow_scripts/training.py"), run_name="__main__")

@@ -1,11 +1,11 @@
-"""Small trainings for the tests: tiny models on disk, a handful of samples, a mixture, and train.py as a process."""
+"""Small trainings for the tests: tiny models on disk, a handful of samples, a mixture, and trainings as processes."""
 
 import copy
 import functools
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,36 +15,33 @@ from PIL import Image
 from safetensors.torch import load_file
 from transformers import PreTrainedModel, ProcessorMixin
 
-from tests.helpers.paths import REPOSITORY
-from visatb.config.training import Machine, Recipe
+from tests.helpers.paths import REPOSITORY, SCRIPTS
+from visatb.config.training import Recipe
 from visatb.data.demo.exchanges import demo_sample
 from visatb.data.mixtures import MIXTURE_SCHEMA
 from visatb.models.families import rope_index
 from visatb.models.tiny import build_tiny
+from visatb.runtime.cli import as_json
 from visatb.runtime.files import write_parquet
 from visatb.training.batches.collator import Collator, Sample
 from visatb.training.batches.packing import PackingCollator
 from visatb.training.fit import fit
-from visatb.training.loss.methods import Method
+from visatb.training.jobs import MachineJob, TrainingJob
 
 torch.set_num_threads(1)
 ROOT = REPOSITORY
 TASKS = ("caption", "vqa", "ocr", "text")
 LAMBDAS = {"caption": 0.4, "vqa": 2.3, "ocr": 1.1, "text": 0.7}
+SEED = 3
 RECIPE: dict[str, Any] = {
-    "seed": 3,
     "epochs": 1,
-    "global-batch-size": 4,
-    "learning-rate": 1e-3,
+    "global_batch_size": 4,
+    "learning_rate": 1e-3,
     "warmup": 0.1,
-    "schedule": "cosine",
-    "weight-decay": 0.01,
-    "beta1": 0.9,
+    "weight_decay": 0.01,
     "beta2": 0.98,
-    "max-gradient-norm": 1.0,
-    "max-length": 160,
+    "max_length": 160,
     "precision": "float32",
-    "normalization": "step",
 }
 
 
@@ -98,33 +95,47 @@ def mixture(folder: Path, samples: Sequence[Sample]) -> Path:
     return folder / "mixture.parquet"
 
 
+def recipe(**changes: Any) -> Recipe:
+    """Return the examples' recipe, changed."""
+    return Recipe(**RECIPE | changes)
+
+
+def training_job(base: Path | str, **changes: Any) -> TrainingJob:
+    """Return the examples' job; ``changes`` are its own or its recipe's."""
+    settings: dict[str, Any] = {"run": "mini", "base": str(base), "freeze": (), "seed": SEED, "weights": LAMBDAS}
+    own = {name: value for name, value in changes.items() if name in TrainingJob.model_fields}
+    of_recipe = {name: value for name, value in changes.items() if name not in own}
+    return TrainingJob(**settings | own, recipe=recipe(**of_recipe))
+
+
+def machine(**changes: Any) -> MachineJob:
+    """Return the examples' machine, changed."""
+    changes |= {"deepspeed": str(changes["deepspeed"])} if "deepspeed" in changes else {}
+    return MachineJob(**{"micro_batch_size": 4, "attention": "eager", "gpus": 0, "workers": 0} | changes)
+
+
 def training_command(
     folder: Path,
     base: Path,
     mixture: Path,
     processes: int = 1,
-    weights: Mapping[str, float] = LAMBDAS,
-    script: Path = ROOT / "workflow_scripts/train.py",
+    script: Path = SCRIPTS / "training.py",
+    templates: Path | None = None,
     **options: Any,
 ) -> list[str]:
-    """Return the command that runs train.py, or another script in its place, in ``folder`` (model in ``folder/model``).
+    """Return the command that trains in ``folder`` (model in ``folder/model``).
 
-    ``options`` change the recipe or are the machine's.
+    ``script`` may be another one in the program's place; ``options`` change the job, its recipe or the machine.
     """
     launcher = [sys.executable]
     if processes > 1:
         launcher += ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), "--"]
-    settings = RECIPE | {"micro-batch-size": 4, "attention": "eager", "packing": True}
-    settings |= {name.replace("_", "-"): value for name, value in options.items()}
-    flags = [f"--{name}" for name, value in settings.items() if value is True]
-    values = {name: value if isinstance(value, list) else [value] for name, value in settings.items()}
-    arguments = [
-        t for name, value in values.items() if settings[name] is not True for t in (f"--{name}", *map(str, value))
-    ]
-    places = {"run": "mini", "base": base, "mixture": mixture, "folder": folder, "output": folder / "model"}
-    arguments += [text for name, value in places.items() for text in (f"--{name}", str(value))]
-    given = ["--weight", *(f"{task}={value}" for task, value in weights.items())]
-    return [*launcher, str(script), *flags, *arguments, *given]
+    of_machine = {name: value for name, value in options.items() if name in MachineJob.model_fields}
+    job = training_job(base, **{name: value for name, value in options.items() if name not in of_machine})
+    line = [*launcher, str(script), "train", "--job", as_json(job), "--machine", as_json(machine(**of_machine))]
+    places = {"mixture": mixture, "folder": folder, "output": folder / "model"}
+    places |= {"templates": templates} if templates else {}
+    return [*line, *(text for name, path in places.items() for text in (f"--{name}", str(path)))]
 
 
 def start_training(folder: Path, base: Path, mixture: Path, **options: Any) -> subprocess.Popen[str]:
@@ -146,16 +157,9 @@ def train(folder: Path, base: Path, mixture: Path, **options: Any) -> str:
     return said
 
 
-def recipe(**changes: Any) -> Recipe:
-    """Return the examples' recipe, changed."""
-    settings = {name.replace("-", "_"): value for name, value in RECIPE.items()} | {"freeze": ()}
-    return Recipe(**settings | changes)
-
-
-def train_here(folder: Path, base: Path | str, mixture: Path, method: Method | None = None, **changes: Any) -> None:
-    """Train in this process, by `fit`; ``changes`` are the recipe's."""
-    machine = Machine(micro_batch_size=4, attention="eager", save_steps=3)
-    fit("mini", mixture, str(base), LAMBDAS, recipe(**changes), machine, folder, folder / "model", method)
+def train_here(folder: Path, base: Path | str, mixture: Path, **changes: Any) -> None:
+    """Train in this process, by `fit`; ``changes`` are the job's or its recipe's."""
+    fit(training_job(base, **changes), machine(save_steps=3), mixture, folder, folder / "model")
 
 
 def weights_in(model: Path) -> dict[str, torch.Tensor]:

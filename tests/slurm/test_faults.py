@@ -22,9 +22,9 @@ def state(cluster: Cluster, number: int) -> dict[str, str]:
 
 
 @pytest.fixture
-def undisturbed(tmp_path: Path) -> Path:
+def undisturbed(tmp_path: Path, tiny_base: Path) -> Path:
     """Return a folder in which the training has run on this machine."""
-    folder = workplace(tmp_path / "local")
+    folder = workplace(tmp_path / "local", tiny_base)
     (folder / "long.yaml").write_text(LONG)
     (folder / "local.yaml").write_text("extends: long.yaml\nresources: {mini: {gpus: 0}}\n")
     run_workflow(folder, "--", str(MODEL), configfile="local.yaml")

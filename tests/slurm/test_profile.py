@@ -32,8 +32,8 @@ def test_several_nodes_without_slurm_are_refused_before_anything_runs(tmp_path: 
     assert not (tmp_path / "data").exists()
 
 
-def test_an_experiment_with_a_failing_job(start_cluster: Start, on_cluster: Snakemake, tmp_path: Path):
-    local = workplace(tmp_path / "local")
+def test_an_experiment_with_a_failing_job(start_cluster: Start, on_cluster: Snakemake, tmp_path: Path, tiny_base: Path):
+    local = workplace(tmp_path / "local", tiny_base)
     (local / "without-gpus.yaml").write_text(WITHOUT_GPUS)
     tables = [str(RESULTS / name) for name in ("weights.tsv", "validation_matrix.tsv")]
     run_workflow(local, "--", *tables, configfile="without-gpus.yaml")
@@ -83,13 +83,13 @@ def test_an_experiment_with_a_failing_job(start_cluster: Start, on_cluster: Snak
     assert last["predict_wildcards_mini_val"] == ("1", one, "1", "1500M", "00:15:00")
 
 
-def test_a_training_that_is_preempted_and_runs_out_of_time(start_cluster: Start, on_cluster: Snakemake, tmp_path: Path):
-    folder = workplace(tmp_path)
+def test_a_training_that_is_preempted_and_runs_out_of_time(
+    start_cluster: Start, on_cluster: Snakemake, tmp_path: Path, tiny_base: Path
+):
+    folder = workplace(tmp_path, tiny_base)
     (folder / "slurm").symlink_to(REPOSITORY / "slurm")
     (folder / "long.yaml").write_text(f"extends: {TWO_TASKS}\ntraining: {{epochs: 700, save_steps: 4}}\n")
-    run_workflow(
-        folder, "--", str(RESULTS / "mixtures" / "mini.arrow"), "data/models/tiny-test", configfile="long.yaml"
-    )
+    run_workflow(folder, "--", str(RESULTS / "mixtures" / "mini.arrow"), configfile="long.yaml")
     cluster, run = start_cluster(), folder / RESULTS / "runs" / "mini"
 
     def checkpoints() -> set[int]:

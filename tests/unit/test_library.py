@@ -14,10 +14,7 @@ from transformers import Trainer
 from tests.helpers.equation_2 import LAMBDAS, STEP, apart, equation_2, trained_by_hand
 from tests.helpers.library_example import ROOT, collator, run, samples, tiny_model, training_arguments
 from tests.helpers.paths import TESTS
-from visatb.errors import VisatbError
-from visatb.training.loss.mixin import WeightedLossMixin
-from visatb.training.loss.task_ids import with_task_ids
-from visatb.training.loss.task_weights import read_task_weights
+from visatb import VisatbError, WeightedLossMixin, read_task_weights, with_task_ids
 
 
 def weights_file(folder: Path) -> Path:

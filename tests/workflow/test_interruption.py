@@ -41,8 +41,8 @@ def stop_when(folder: Path, sign: str, how: signal.Signals) -> str:
     return printed.read_text()
 
 
-def test_interrupted_twice_it_ends_with_the_same_models_and_tables(tiny: Path, tmp_path: Path):
-    folder = workplace(tmp_path / "disturbed")
+def test_interrupted_twice_it_ends_with_the_same_models_and_tables(tiny: Path, tiny_base: Path, tmp_path: Path):
+    folder = workplace(tmp_path / "disturbed", tiny_base)
     stop_when(folder, "train_preparation mini", signal.SIGINT)  # as Ctrl-C does
     stop_when(folder, "[visatb] step", signal.SIGKILL)  # as a power cut does
     finished_before = set((folder / "results" / "tiny" / "runs").glob("*/model"))

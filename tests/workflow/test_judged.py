@@ -23,15 +23,15 @@ def by_hand(results: Path, run: str, split: str) -> tuple[float, int]:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, JudgeServer, str]]:
-    folder = workplace(tmp_path_factory.mktemp("judged"))
+def place(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Iterator[tuple[Path, JudgeServer, str]]:
+    folder = workplace(tmp_path_factory.mktemp("judged"), tiny_base)
     with judge_server(grade) as server:
         printed = run_workflow(folder, "--config", told(server), configfile=JUDGED)
         yield folder, server, printed
 
 
 def told(server: JudgeServer) -> str:
-    return f"evaluation={{judge: {{endpoint: '{server.url}'}}}}"
+    return f"evaluation={{judge: {{url: '{server.url}'}}}}"
 
 
 def test_a_judged_task_from_answers_to_the_table(place: tuple[Path, JudgeServer, str]):
@@ -72,5 +72,5 @@ def what_was_told_is_not_asked_again(folder: Path, server: JudgeServer, _: str) 
 
 
 def another_address_of_the_judge_makes_nothing_again(folder: Path) -> None:
-    moved = "evaluation={judge: {endpoint: 'http://127.0.0.1:1/v1', retries: 1}}"
+    moved = "evaluation={judge: {url: 'http://127.0.0.1:1/v1', retries: 1}}"
     assert dry_run(folder, "--config", moved, configfile=JUDGED) == set()

@@ -28,9 +28,10 @@ def test_another_objective_trains_everything_again_from_the_same_data(finished: 
 
 def test_every_run_of_an_experiment_has_the_same_objective(finished: Path):
     printed = run_workflow(finished, "--dry-run", "--printshellcmds", "--quiet", "rules", *L2T)
-    trainings = [line for line in printed.splitlines() if "train.py" in line]
-    objectives = {tuple(re.findall(r"--objective \S+|--instruction-weight \S+|--templates \S+", t)) for t in trainings}
-    wanted = ("--objective l2t", "--instruction-weight 1.0", "--templates results/demo-small/templates.tsv")
+    trainings = [line for line in printed.splitlines() if "training.py train" in line]
+    objectives = {tuple(re.findall(r'"objective":{.*?}|--templates \S+', t)) for t in trainings}
+    objective = '"objective":{"kind":"l2t","instruction_weight":1.0,"text_only":false}'
+    wanted = (objective, "--templates results/demo-small/templates.tsv")
     assert (len(trainings), objectives) == (11, {wanted})
 
 

@@ -18,9 +18,9 @@ ROWS = ["stl", "ew", "tla", "rlw", "dwa", "igbv1", "visatb", "visatb-T1", "cotba
 
 
 @pytest.fixture(scope="session")
-def compared(shared: Shared) -> Path:
+def compared(shared: Shared, tiny_base: Path) -> Path:
     def fill(folder: Path) -> None:
-        (workplace(folder) / "output.txt").write_text(run_workflow(folder, configfile=METHODS))
+        (workplace(folder, tiny_base) / "output.txt").write_text(run_workflow(folder, configfile=METHODS))
 
     return shared("compared", fill)
 

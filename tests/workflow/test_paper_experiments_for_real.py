@@ -32,9 +32,9 @@ def run(folder: Path, name: str, methods: str, *arguments: str, more: str = "") 
 
 
 @pytest.fixture
-def folder(tmp_path: Path, tiny: Path) -> Path:
+def folder(tmp_path: Path, tiny_base: Path) -> Path:
     """Return a folder with a base model, which the workflow need not make again."""
-    shutil.copytree(tiny / "data" / "models", tmp_path / "data" / "models")
+    shutil.copytree(tiny_base, tmp_path / "data" / "models" / tiny_base.name)
     return tmp_path
 
 
@@ -96,7 +96,7 @@ def test_chat_in_the_simple_form_with_a_judge_at_hand(folder: Path, monkeypatch:
     place(folder, "chat")
     tasks = ["conversation", "detail", "complex"]
     with judge_server(grade) as server:
-        told = f"evaluation={{judge: {{endpoint: '{server.url}', concurrency: 4, timeout: 20}}}}"
+        told = f"evaluation={{judge: {{url: '{server.url}', concurrency: 4, timeout: 20}}}}"
         more = "sampling: {mini: 0.125}\n" + short(tasks)
         results = run(folder, "chat", "[stl, ew, visatb]", "--config", told, more=more)
     V = table(results / "validation_matrix.tsv", "run")

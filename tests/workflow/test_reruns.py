@@ -2,12 +2,13 @@
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.running import REPOSITORY, dry_run
+from tests.helpers.running import REPOSITORY, TINY, dry_run, run_workflow, workplace
 
 TASKS = ("caption", "vqa", "gqa", "region")
 FINAL = {"compute_weights", "train visatb", "predict visatb test", "score visatb test"}
@@ -96,6 +97,58 @@ def test_weights_of_ones_own_add_one_run(finished: Path):
     assert "compute_weights" not in made
 
 
+BY_INSTRUCTIONS = "grouping={by: instructions}"
+
+
+@pytest.fixture(scope="module")
+def proposed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which groups have been proposed by instructions, for which nothing is trained."""
+    folder = workplace(tmp_path_factory.mktemp("proposed") / "work")
+    run_workflow(folder, "--config", BY_INSTRUCTIONS, "--", "propose_groups")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["grouping={by: instructions, samples: 3}"],
+        ["grouping={by: instructions, number: 3}"],
+        [BY_INSTRUCTIONS, "seed=1"],
+    ],
+)
+def test_what_decides_on_groups_proposes_them_again(proposed: Path, changes: list[str]):
+    assert dry_run(proposed, "--config", BY_INSTRUCTIONS, "--", "propose_groups") == set()
+    assert dry_run(proposed, "--config", *changes, "--", "propose_groups") == {"propose_groups"}
+
+
+ADDED = f"""
+extends: {TINY}
+experiment: added
+model: model.yaml
+tasks:
+  chart: null
+  bbox: null
+  region: {{data: "region/{{split}}.json", image_folder: region, metrics: GLEU, max_new_tokens: 16}}
+groups: null
+given_weights: null
+methods: [stl]
+adding: {{tasks: [region], to: results/tiny}}
+"""
+
+
+def test_another_freeze_looks_at_the_model_of_an_earlier_experiment_again(tiny: Path, tmp_path: Path):
+    folder = tmp_path / "copy"
+    subprocess.run(["cp", "-a", str(tiny), str(folder)], check=True)
+    model = (REPOSITORY / "tests" / "workflow" / "tiny-model.yaml").read_text()
+    (folder / "model.yaml").write_text(model)
+    (folder / "added.yaml").write_text(ADDED)
+    imported = "results/added/runs/single-vqa/model"
+    run_workflow(folder, "--cores", "2", imported, configfile="added.yaml")
+    assert dry_run(folder, "--", imported, configfile="added.yaml") == set()
+    (folder / "model.yaml").write_text(f"{model}freeze: [vision_tower, projector]\n")
+    assert dry_run(folder, "--", imported, configfile="added.yaml") == {"import_model single-vqa"}
+
+
 def edited_records(folder: Path) -> None:
     path = folder / "data" / "demo-small" / "vqa" / "val.json"
     records = json.loads(path.read_text())
@@ -112,7 +165,7 @@ def test_an_edited_data_file_is_checked_and_answered_again(copied: Path):
 
 
 def comment_in_script(code: Path) -> None:
-    path = code / "workflow_scripts" / "train.py"
+    path = code / "workflow_scripts" / "training.py"
     path.write_text(path.read_text() + "\n# a remark\n")
 
 
@@ -122,7 +175,7 @@ def comment_in_library(code: Path) -> None:
 
 
 def comment_in_rules(code: Path) -> None:
-    path = code / "rules" / "train.smk"
+    path = code / "rules" / "training.smk"
     path.write_text("# a remark\n" + path.read_text())
 
 

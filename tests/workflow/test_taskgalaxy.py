@@ -19,8 +19,8 @@ DATA, EXPERIMENT = "galaxy-data.yaml", "galaxy.yaml"
 
 
 @pytest.mark.slow
-def test_from_seed_types_to_a_model_with_measured_weights(tmp_path: Path):
-    folder = workplace(tmp_path / "galaxy")
+def test_from_seed_types_to_a_model_with_measured_weights(tmp_path: Path, tiny_base: Path):
+    folder = workplace(tmp_path / "galaxy", tiny_base)
     shutil.copy(folder / "tests" / "workflow" / "galaxy.yaml", folder)
     draw_pictures(folder / "data" / "pictures", 120)
     save_tiny_clip(folder / "data" / "clip")

@@ -31,9 +31,9 @@ def commands() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mine(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Path:
     """Return a folder with data in the page's layout and the page's config."""
-    folder = workplace(tmp_path_factory.mktemp("mine"))
+    folder = workplace(tmp_path_factory.mktemp("mine"), tiny_base)
     data = folder / "data" / "mine"
     (data / "images").mkdir(parents=True)
     for task, drawn in DEMO_TASKS.items():

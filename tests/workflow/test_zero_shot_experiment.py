@@ -19,7 +19,9 @@ from tests.helpers.running import TINY, dry_run, workplace
 from tests.helpers.training_examples import save_tiny
 from tests.helpers.zero_shot_examples import hub_parquet, png, pope, write_benchmarks
 from tests.helpers.zero_shot_server import SCORES, answer
+from visatb.evaluation.jobs import BenchmarkJob, LoaderJob, ZeroShotJob
 from visatb.evaluation.zero_shot.lmms_eval import VERSION
+from visatb.runtime.cli import as_json
 
 LMMS_EVAL = os.environ.get("VISATB_LMMS_EVAL_PYTHON")
 
@@ -28,29 +30,36 @@ needs_lmms_eval = pytest.mark.skipif(
 )
 
 
-def start(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(SCRIPTS / script), *arguments], capture_output=True, text=True, check=False, timeout=900
-    )
-
-
-def ask(folder: Path, sections: dict[str, dict[str, Any]], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Start zero_shot.py on the CPU."""
-    words = ["--benchmark", *sections]
-    for option, key in (("data", "data"), ("task", "task"), ("metric", "metric"), ("image-folder", "image_folder")):
-        given = [f"{name}={one[key]}" for name, one in sections.items() if key in one]
-        words += [f"--{option}", *given] if given else []
-    words += [
-        "--run",
-        "ew",
-        "--python",
-        str(LMMS_EVAL),
-        "--cache",
-        str(folder / "cache"),
-        "--output",
-        str(folder / "ew"),
+def ask(folder: Path, sections: dict[str, dict[str, Any]], model: str | Path) -> subprocess.CompletedProcess[str]:
+    """Have benchmarks asked on the CPU; of a server, where ``model`` is its address."""
+    keys = ("task", "metric", "image_folder")
+    benchmarks = [
+        BenchmarkJob(
+            name=name,
+            data=(str(one["data"]),) if "data" in one else (),
+            **{key: str(one[key]) for key in keys if key in one},
+        )
+        for name, one in sections.items()
     ]
-    return start("zero_shot.py", *words, "--precision", "float32", *arguments)
+    is_served = str(model).startswith("http")
+    job = ZeroShotJob(
+        run="ew",
+        benchmarks=tuple(benchmarks),
+        python=str(LMMS_EVAL),
+        cache=str(folder / "cache"),
+        loaded=None if is_served else LoaderJob(loader="llava_hf", arguments={}, precision="float32"),
+        served_model="ew" if is_served else None,
+    )
+    line = [sys.executable, str(SCRIPTS / "zero_shot.py"), "zero_shot", "--job", as_json(job), "--model", str(model)]
+    reached = {"VISATB_UNTRACKED": json.dumps({"zero_shot.endpoint": {"url": str(model), "retries": 0}})}
+    return subprocess.run(
+        [*line, "--output", str(folder / "ew")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+        env=os.environ | reached,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +83,7 @@ def answered(model: Path, number: int, question: str) -> str:
 def test_a_model_is_loaded_once_and_answers_benchmarks(tmp_path: Path, tiny: Path):
     sections = write_benchmarks(tmp_path)
     sections = {name: sections[name] for name in ("TextVQA", "POPE", "SQA-IMG")}
-    done = ask(tmp_path, sections, "--model", str(tiny))
+    done = ask(tmp_path, sections, tiny)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("Using single device: cpu") == 1
     for name, count in {"TextVQA": 3, "POPE": 6, "SQA-IMG": 3}.items():
@@ -94,7 +103,7 @@ def test_a_model_is_loaded_once_and_answers_benchmarks(tmp_path: Path, tiny: Pat
 def test_a_server_answers_all_seven(tmp_path: Path):
     sections = write_benchmarks(tmp_path)
     with judge_server(answer) as server:
-        done = ask(tmp_path, sections, "--model", "ew", "--address", server.url)
+        done = ask(tmp_path, sections, server.url)
         assert done.returncode == 0, done.stdout + done.stderr
         assert len(server.asked) == 3 + 6 + 4 + 3 + 4 + 2 + 2
     scores = {name: json.loads((tmp_path / "ew" / f"{name}.json").read_text()) for name in SCORES}
@@ -108,16 +117,16 @@ def test_a_server_answers_all_seven(tmp_path: Path):
 @needs_lmms_eval
 @pytest.mark.slow
 def test_failures_are_told(tmp_path: Path, tiny: Path):
-    done = ask(tmp_path, {"mine": {"task": "nosuch", "metric": "m"}}, "--model", str(tiny))
+    done = ask(tmp_path, {"mine": {"task": "nosuch", "metric": "m"}}, tiny)
     assert done.returncode == 1
     assert "Tasks not found: nosuch" in done.stderr
     rows = pope()
     rows[3]["answer"] = "maybe"
     file = hub_parquet(tmp_path / "bad.parquet", rows)
-    done = ask(tmp_path, {"POPE": {"data": str(file)}}, "--model", str(tiny))
+    done = ask(tmp_path, {"POPE": {"data": str(file)}}, tiny)
     assert done.returncode == 1
     assert "status 0, no results): ValueError: POPE: expected yes or no and a category, found 'maybe'" in done.stderr
-    done = ask(tmp_path, {"POPE": {"data": str(file)}}, "--model", str(tmp_path / "nowhere"))
+    done = ask(tmp_path, {"POPE": {"data": str(file)}}, tmp_path / "nowhere")
     assert done.returncode == 1
     assert "lmms-eval failed" in done.stderr
     assert not list((tmp_path / "ew").iterdir())
@@ -127,8 +136,7 @@ def test_failures_are_told(tmp_path: Path, tiny: Path):
 @pytest.mark.slow
 def test_a_server_that_does_not_answer_is_no_score(tmp_path: Path):
     file = hub_parquet(tmp_path / "pope.parquet", pope())
-    address = "http://127.0.0.1:9/v1"
-    done = ask(tmp_path, {"POPE": {"data": str(file)}}, "--model", "ew", "--address", address, "--retries", "1")
+    done = ask(tmp_path, {"POPE": {"data": str(file)}}, "http://127.0.0.1:9/v1")
     assert done.returncode == 1
     assert "questions found no answer" in done.stderr
 
@@ -137,7 +145,7 @@ def test_the_plan_asks_every_final_model_once(tmp_path: Path):
     place = workplace(tmp_path / "place")
     sections = write_benchmarks(tmp_path)
     section: dict[str, Any] = {"benchmarks": sections, "python": sys.executable}
-    judge = {"judge": {"model": "local", "endpoint": "http://localhost:9/v1"}}
+    judge = {"judge": {"model": "local", "url": "http://localhost:9/v1"}}
 
     def jobs(**more: Any) -> set[str]:
         config = [f"zero_shot={json.dumps(section | more)}", f"evaluation={json.dumps(judge)}"]
@@ -147,5 +155,5 @@ def test_the_plan_asks_every_final_model_once(tmp_path: Path):
     runs = ("ew", "visatb", "mine")
     expected = {f"zero_shot {run}" for run in runs} | {f"judge_zero_shot {run} MM-Vet" for run in runs}
     assert {job.split(" [")[0] for job in added} == expected | {"collect_zero_shot"}
-    fewer = jobs(methods=["ew"], endpoint={"address": "http://localhost:9/v1", "model": "{run}"})
+    fewer = jobs(methods=["ew"], endpoint={"url": "http://localhost:9/v1", "model": "{run}"})
     assert [job for job in fewer if job.startswith("zero_shot")] == ["zero_shot ew"]

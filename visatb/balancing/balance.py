@@ -18,21 +18,18 @@ scores: 0 where the mini subset suffices, 1 where the large one removes every er
 V(mini) is not above 0.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from visatb.balancing import equations
+from visatb.balancing.design import Design, Names
 from visatb.balancing.equations import Layout, Measures, Screening
-from visatb.balancing.matrix import Names, array_of, lay_out
+from visatb.balancing.matrix import array_of
 from visatb.config.balancing import BalanceSettings
 from visatb.errors import VisatbError, bullet_list
 from visatb.runtime.arrays import Booleans, Floats
-from visatb.scores.columns import Column, Groups, column_names
-
-__all__ = ["Balance", "BalanceSettings", "Column", "Groups", "Unlearned", "balance", "column_names"]
 
 NOISE = 2.0
 """A gap is told from noise when it is more than this many of its standard errors."""
@@ -57,9 +54,8 @@ class Balance:
 
     Series are indexed by group; C has the contributing groups as rows and the receiving ones as columns.
     Every lambda sums to the number of groups. ``temperature`` is the number that was used. ``notes`` are
-    words on anything that the settings did not foresee. ``names``, ``layout``, ``screening`` and
-    ``settings`` are what a bootstrap needs to repeat the calculation on other scores
-    (`visatb.scores.uncertainty`).
+    words on anything that the settings did not foresee. ``design`` and ``screening`` are what a bootstrap
+    needs to repeat the calculation on other scores (`visatb.scores.uncertainty`).
     """
 
     C: pd.DataFrame
@@ -73,66 +69,62 @@ class Balance:
     temperature: float
     unlearned: list[Unlearned]
     notes: list[str]
-    names: Names
-    layout: Layout
+    design: Design
     screening: Screening
-    settings: BalanceSettings
+
+    @property
+    def names(self) -> Names:
+        """The names along the axes of its arrays."""
+        return self.design.names
+
+    @property
+    def layout(self) -> Layout:
+        """Which row and column of the matrix plays which part."""
+        return self.design.layout
+
+    @property
+    def settings(self) -> BalanceSettings:
+        """How it was made."""
+        return self.design.settings
 
 
-def balance(
-    matrix: pd.DataFrame,
-    columns: Sequence[Column],
-    groups: Groups | None = None,
-    settings: BalanceSettings | None = None,
-    gap_standard_errors: pd.Series | None = None,
-) -> Balance:
+def balance(matrix: pd.DataFrame, design: Design, gap_standard_errors: pd.Series | None = None) -> Balance:
     """Compute contributions, difficulties and weights from validation scores.
 
     Args:
-        matrix: scores as the metrics give them, indexed by run (`visatb.balancing.matrix.needed_scores` says
-            which), one column for each of ``columns`` under its `column_names` name; both in any order.
-        columns: what the columns of ``matrix`` are.
-        groups: group -> its tasks; by default every task is a group of its own, in the order of ``columns``.
-        settings: by default `BalanceSettings()`.
+        matrix: scores as the metrics give them, indexed by run, one column a metric of a task;
+            ``design.names`` says which of both. They may come in any order.
+        design: columns, groups and settings.
         gap_standard_errors: by column name, the standard error of the *paired* difference
             V_j(j+mini) - V_j(mini) (`visatb.balancing.gaps.gap_standard_errors`); the errors of the two scores
             do not say it, for both runs answered the same samples.
 
     Raises:
-        VisatbError: for names or scores that do not fit, for fewer than two groups, for ill-posed columns
-            under ``on_unlearned: error``, and when no column is left.
+        VisatbError: for names or scores that do not fit, for ill-posed columns under
+            ``on_unlearned: error``, and when no column is left.
     """
-    settings = settings or BalanceSettings()
-    groups = groups if groups is not None else {column.task: [column.task] for column in columns}
-    names, layout = lay_out(columns, groups, settings)
-    values = array_of(matrix, names)
-    noise = NOISE * _errors_of_gaps(gap_standard_errors, names)
-    screening, unlearned = _screen(values, noise, names, layout, settings)
-    measures = equations.measure(values, layout, screening)
-    return _weighed(measures, names, layout, screening, unlearned, settings)
+    values = array_of(matrix, design.names)
+    noise = NOISE * _errors_of_gaps(gap_standard_errors, design.names)
+    screening, unlearned = _screen(values, noise, design)
+    measures = equations.measure(values, design.layout, screening)
+    return _weighed(measures, design, screening, unlearned)
 
 
 def reweighed(point: Balance, measures: Measures) -> Balance:
     """Return a balance with other ``measures`` of the same groups, and the temperature and weights that follow."""
-    return _weighed(measures, point.names, point.layout, point.screening, point.unlearned, point.settings)
+    return _weighed(measures, point.design, point.screening, point.unlearned)
 
 
-def _weighed(
-    measures: Measures,
-    names: Names,
-    layout: Layout,
-    screening: Screening,
-    unlearned: list[Unlearned],
-    settings: BalanceSettings,
-) -> Balance:
-    temperature, notes = _temperature(measures, settings)
-    weights = equations.weigh(measures, settings.alphas, temperature)
+def _weighed(measures: Measures, design: Design, screening: Screening, unlearned: list[Unlearned]) -> Balance:
+    temperature, notes = _temperature(measures, design.settings)
+    weights = equations.weigh(measures, design.settings.alphas, temperature)
+    groups = list(design.names.groups)
 
     def by_group(numbers: Floats) -> pd.Series:
-        return pd.Series(numbers, index=list(names.groups))
+        return pd.Series(numbers, index=groups)
 
     return Balance(
-        C=pd.DataFrame(measures.C, index=list(names.groups), columns=list(names.groups)),
+        C=pd.DataFrame(measures.C, index=groups, columns=groups),
         C_out=by_group(measures.C_out),
         C_in=by_group(measures.C_in),
         D=by_group(measures.D),
@@ -143,10 +135,8 @@ def _weighed(
         temperature=temperature,
         unlearned=unlearned,
         notes=notes,
-        names=names,
-        layout=layout,
+        design=design,
         screening=screening,
-        settings=settings,
     )
 
 
@@ -156,17 +146,16 @@ def _errors_of_gaps(errors: pd.Series | None, names: Names) -> Floats:
     missing = [name for name in names.columns if name not in errors.index]
     if missing:
         raise VisatbError(f"gap standard errors are missing for the columns {', '.join(missing)}")
-    values = errors.loc[list(names.columns)].to_numpy(dtype=np.float64)
+    values: Floats = errors.loc[list(names.columns)].to_numpy(dtype=np.float64)
     wrong = [f"{n} ({v:g})" for n, v in zip(names.columns, values, strict=True) if not 0 <= v < np.inf]
     if wrong:
         raise VisatbError(f"gap standard errors must be finite and not negative, found {', '.join(wrong)}")
     return values
 
 
-def _screen(
-    values: Floats, noise: Floats, names: Names, layout: Layout, settings: BalanceSettings
-) -> tuple[Screening, list[Unlearned]]:
-    found = _findings(values, noise, names, layout)
+def _screen(values: Floats, noise: Floats, design: Design) -> tuple[Screening, list[Unlearned]]:
+    names, layout, settings = design.names, design.layout, design.settings
+    found = _ill_posed_columns(values, noise, names, layout)
     if found and settings.on_unlearned == "error":
         lines = [f"{names.columns[column]}: {words}" for column, words in found.items()]
         raise VisatbError(
@@ -186,7 +175,7 @@ def _screen(
     return Screening(ill, kept, noise), unlearned
 
 
-def _findings(values: Floats, noise: Floats, names: Names, layout: Layout) -> dict[int, str]:
+def _ill_posed_columns(values: Floats, noise: Floats, names: Names, layout: Layout) -> dict[int, str]:
     """Say for every ill-posed column what is wrong with it."""
     scale = equations.column_scale(values)
     gap = equations.changes(values / scale, layout)[1]

@@ -194,4 +194,5 @@ def _fill(values: Floats, known: Booleans) -> Floats:
 def _balanced(values: Floats, temperature: float) -> Floats:
     exponent = (values - values.max(axis=-1, keepdims=True)) / temperature
     share = np.exp(exponent)
-    return values.shape[-1] * share / share.sum(axis=-1, keepdims=True)
+    balanced: Floats = values.shape[-1] * share / share.sum(axis=-1, keepdims=True)
+    return balanced

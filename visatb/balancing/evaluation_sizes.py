@@ -15,12 +15,11 @@ import pandas as pd
 
 from visatb.balancing import equations
 from visatb.balancing.balance import Balance, balance
+from visatb.balancing.design import Design
 from visatb.balancing.gaps import gap_standard_errors
-from visatb.balancing.matrix import array_of
-from visatb.balancing.weights import validation_matrix
-from visatb.config.balancing import BalanceSettings
+from visatb.balancing.matrix import array_of, validation_matrix
 from visatb.runtime.arrays import Booleans, Floats
-from visatb.scores.columns import Column, Groups
+from visatb.scores.columns import Column
 from visatb.scores.paired import PairedSamples, influences
 
 Z95 = 1.959964
@@ -38,9 +37,7 @@ STEP = 1e-5
 
 def evaluation_sizes(
     pilot: Sequence[PairedSamples],
-    columns: Sequence[Column],
-    groups: Groups,
-    settings: BalanceSettings,
+    design: Design,
     totals: Mapping[str, int],
     precision: float,
     round_to: int = 1,
@@ -53,18 +50,14 @@ def evaluation_sizes(
 
     Args:
         pilot: of every validation column, what all runs scored on the first samples.
-        columns: what the columns are.
-        groups: group -> its tasks.
-        settings: of the balancing.
+        design: columns, groups and settings of the balancing.
         totals: task -> samples in its validation split.
         precision: the largest half-width of a 95 % interval of any lambda.
         round_to: sizes are multiples of this, the split's end aside.
     """
-    errors = gap_standard_errors(pilot, columns, groups, settings)
-    runs = list(dict.fromkeys(run for one in pilot for run in one.runs))
-    once = [run for run in runs if "-seed" not in run]
-    matrix = validation_matrix(pilot, once, settings.seeds, settings.mini_seeds)
-    point = balance(matrix, columns, groups, settings, errors)
+    columns = design.columns
+    matrix = validation_matrix(pilot, design.names.repetitions)
+    point = balance(matrix, design, gap_standard_errors(pilot, design))
     tasks = list(dict.fromkeys(column.task for column in columns))
     answered = np.array([_of_task(pilot, columns, task)[0].numerators.shape[1] for task in tasks])
     variances = (
@@ -111,7 +104,8 @@ def _cheapest(shares: Floats) -> Floats:
         sizes = np.sqrt(np.maximum(prices @ shares, np.finfo(float).tiny))
         prices *= np.sqrt(np.maximum((shares / sizes).sum(axis=1), 1e-12))
         prices = np.maximum(prices, 1e-12 * prices.max())
-    return sizes * (shares / sizes).sum(axis=1).max()
+    scaled: Floats = sizes * (shares / sizes).sum(axis=1).max()
+    return scaled
 
 
 def _of_task(pilot: Sequence[PairedSamples], columns: Sequence[Column], task: str) -> list[PairedSamples]:
@@ -135,7 +129,8 @@ def _variances(point: Balance, matrix: pd.DataFrame, samples: Sequence[PairedSam
                 moved = change if moved is None else moved + change
     assert moved is not None
     images = moved.shape[1]
-    return (moved**2).sum(axis=1) * images / (images - 1)
+    variances: Floats = (moved**2).sum(axis=1) * images / (images - 1)
+    return variances
 
 
 def _slope(point: Balance, values: Floats, row: int, place: int, step: float) -> Floats:
@@ -144,4 +139,5 @@ def _slope(point: Balance, values: Floats, row: int, place: int, step: float) ->
     pair[:, row, place] += (-step, step)
     measures = equations.measure(pair, point.layout, point.screening)
     total = equations.weigh(measures, point.settings.alphas, point.temperature).total
-    return (total[1] - total[0]) / (2 * step)
+    slope: Floats = (total[1] - total[0]) / (2 * step)
+    return slope

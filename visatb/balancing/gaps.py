@@ -5,16 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from visatb.balancing.matrix import lay_out
+from visatb.balancing.design import Design
 from visatb.balancing.seed_variance import seed_variances
-from visatb.config.balancing import BalanceSettings
-from visatb.scores.columns import Column, Groups
 from visatb.scores.paired import PairedSamples, by_column, influences, spread
 
 
-def gap_standard_errors(
-    samples: Sequence[PairedSamples], columns: Sequence[Column], groups: Groups, settings: BalanceSettings
-) -> pd.Series:
+def gap_standard_errors(samples: Sequence[PairedSamples], design: Design) -> pd.Series:
     """Return, by column name, the standard error of V_j(j+mini) - V_j(mini) over the same samples.
 
     Where runs are repeated with other seeds, it is that of the difference of their means, the chance in seeds included.
@@ -22,7 +18,7 @@ def gap_standard_errors(
     Raises:
         VisatbError: where a column or a run has no samples.
     """
-    names, layout = lay_out(columns, groups, settings)
+    names, layout = design.names, design.layout
     errors, base = {}, names.runs[layout.baseline]
     seeds = dict(zip(names.columns, seed_variances(samples, names), strict=True))
     for column, found in by_column(samples, names.scored).items():

@@ -154,6 +154,6 @@ def _symmetric(values: Floats) -> Floats:
 
 def _cut(tree: NDArray[np.float64], number: int) -> float:
     """Return the distance between the merge that makes ``number`` groups and the next one."""
-    heights = [0.0, *tree[:, 2].tolist(), float(tree[-1, 2]) * 1.1]
+    heights: list[float] = [0.0, *tree[:, 2].tolist(), float(tree[-1, 2]) * 1.1]
     made = len(tree) + 1 - number
     return (heights[made] + heights[made + 1]) / 2

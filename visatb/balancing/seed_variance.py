@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from visatb.balancing.matrix import Names
+from visatb.balancing.design import Names
 from visatb.runtime.arrays import Floats
 from visatb.scores.paired import PairedSamples, by_column, influences, spread
 

@@ -90,7 +90,8 @@ def shrunk(point: Balance, drawn: Replicates, seed: int = 0) -> tuple[Balance, R
 
 def _variances(deviations: Floats) -> Floats:
     low, high = np.percentile(deviations, CENTRAL, axis=0)
-    return ((high - low) / 2) ** 2
+    variances: Floats = ((high - low) / 2) ** 2
+    return variances
 
 
 def _entries(point: Balance) -> tuple[Booleans, Booleans]:

@@ -37,5 +37,5 @@ def _aspects(settings: BalanceSettings) -> dict[str, str]:
         "temperature": f"T = {settings.temperature}",
         "on_unlearned": f"unlearned: {settings.on_unlearned}",
         "estimator": f"{settings.estimator} C",
-        "form": "simple form" if settings.form == "simple" else f"{settings.difficulty} difficulty",
+        "form": "simple form" if settings.form == "simple" else f"{settings.difficulty_used} difficulty",
     }

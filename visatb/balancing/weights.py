@@ -1,7 +1,7 @@
 """From files of per-sample validation scores to the tables of contributions, difficulties and weights."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,22 @@ import pyarrow as pa
 
 from visatb.balancing.balance import Balance, balance
 from visatb.balancing.bootstrap import Intervals, Replicates, intervals, replicate, replicates_table
+from visatb.balancing.design import Design
 from visatb.balancing.gaps import gap_standard_errors
-from visatb.balancing.matrix import needed_scores
-from visatb.balancing.run_names import repetitions
+from visatb.balancing.matrix import validation_matrix
 from visatb.balancing.shrinkage import shrunk
 from visatb.balancing.unknown_spread import Scores, affected, hide_unknown, unknown_notes
 from visatb.balancing.weights_comparison import weights_comparison
 from visatb.config.balancing import BalanceSettings
 from visatb.errors import VisatbError
-from visatb.runtime.files import read_parquet
-from visatb.scores.columns import Column, Groups, column_names
+from visatb.runtime.files import read_parquet, write_json, write_parquet, write_table
+from visatb.scores.columns import Column, column_names
 from visatb.scores.origins import COMPLETED, MEASURED, reuse_notes
 from visatb.scores.paired import PairedSamples, scored_samples
 from visatb.scores.table import about_scores
 
 GROUP_NUMBERS = ("C_out", "C_in", "D", "lambda_out", "lambda_in", "lambda_D")
+TABLES = ("contributions", "contributions_intervals", "difficulty", "weights", "weights_comparison")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,13 @@ class WeightTables:
     weights_comparison: pd.DataFrame
     replicates: pa.Table
     balancing: dict[str, Any]
+
+    def write(self, folder: Path) -> None:
+        """Write them to a folder, each to the file of its name."""
+        for name in TABLES:
+            write_table(folder / f"{name}.tsv", getattr(self, name))
+        write_parquet(folder / "replicates.parquet", self.replicates)
+        write_json(folder / "balancing.json", self.balancing)
 
 
 def validation_samples(
@@ -66,26 +74,8 @@ def score_origins(
     return {cell: origin for cell, origin in found.items() if origin != MEASURED}
 
 
-def validation_matrix(
-    samples: Sequence[PairedSamples], runs: Sequence[str], seeds: int = 1, mini_seeds: int | None = None
-) -> pd.DataFrame:
-    """Return V: scores as the metrics give them, runs x columns; a cell that no run was asked for is empty.
-
-    The score of a run that is repeated with other seeds is the mean over its trainings (`repetitions`).
-    """
-    columns = {one.column: pd.Series(one.scores(), index=list(one.runs)) for one in samples}
-    scores = pd.DataFrame(columns)
-    means = {run: scores.reindex(list(repetitions(run, seeds, mini_seeds))).mean(skipna=False) for run in runs}
-    return pd.DataFrame(means).T.reindex(columns=list(columns))
-
-
 def measured_balance(
-    samples: Sequence[PairedSamples],
-    columns: Sequence[Column],
-    groups: Groups,
-    settings: BalanceSettings,
-    replicates: int,
-    seed: int,
+    samples: Sequence[PairedSamples], design: Design, replicates: int, seed: int
 ) -> tuple[Balance, Replicates]:
     """Return C, D and the weights, and the same in each replicate of the bootstrap; NaN where no spread is known.
 
@@ -93,17 +83,15 @@ def measured_balance(
     is not known.
     """
     unknown = _unknown_spreads(samples)
-    if unknown and settings.estimator == "shrunk":
+    if unknown and design.settings.estimator == "shrunk":
         raise VisatbError(
             f"estimator: shrunk needs the spread of every score, and that of {', '.join(unknown)} is not known "
             "(imported values without samples); import the samples, or take the estimator paper"
         )
-    runs = list(needed_scores(columns, groups, settings))
-    matrix = validation_matrix(samples, runs, settings.seeds, settings.mini_seeds)
-    errors = gap_standard_errors(samples, columns, groups, settings)
-    point = balance(matrix, columns, groups, settings, errors)
+    matrix = validation_matrix(samples, design.names.repetitions)
+    point = balance(matrix, design, gap_standard_errors(samples, design))
     drawn = replicate(point, samples, replicates, seed)
-    if settings.estimator == "shrunk":
+    if design.settings.estimator == "shrunk":
         return shrunk(point, drawn, seed)
     return point, hide_unknown(point, drawn, unknown)
 
@@ -115,9 +103,7 @@ def _unknown_spreads(samples: Sequence[PairedSamples]) -> dict[str, tuple[str, .
 
 def measure_weights(
     samples: Sequence[PairedSamples],
-    columns: Sequence[Column],
-    groups: Groups,
-    settings: BalanceSettings,
+    design: Design,
     fixed: Mapping[str, float],
     replicates: int,
     seed: int,
@@ -128,34 +114,32 @@ def measure_weights(
 
     Args:
         samples: of every validation column (`validation_samples`).
-        columns: what the validation columns are.
-        groups: group -> its tasks.
-        settings: of the balancing.
+        design: columns, groups and settings of the balancing.
         fixed: task -> given weight, of the tasks that take no part.
         replicates: draws of the bootstrap behind the intervals.
         seed: of these draws.
         origins: (run, task) -> where its scores come from, of those that were not measured here (`score_origins`).
         remarks: what readers must know of how these weights came about.
     """
-    point, drawn = measured_balance(samples, columns, groups, settings, replicates, seed)
+    point, drawn = measured_balance(samples, design, replicates, seed)
     bounds = intervals(point, drawn)
     origins = origins or {}
     reused = reuse_notes(origins)
     approximate = {
         name: [run for (run, task), origin in origins.items() if task == column.task and origin == COMPLETED]
-        for name, column in zip(column_names(columns), columns, strict=True)
+        for name, column in zip(design.names.columns, design.columns, strict=True)
     }
     return WeightTables(
         contributions=point.C.rename_axis("from").reset_index(),
         contributions_intervals=_marked_pairs(point, bounds, approximate),
         difficulty=_difficulty(point, bounds, approximate),
-        weights=_weights(point, bounds, groups, fixed, reused),
+        weights=_weights(point, bounds, fixed, reused),
         weights_comparison=weights_comparison(point, drawn),
         replicates=replicates_table(point, drawn),
         balancing={
-            **asdict(settings),
+            **_told(design.settings),
             "temperature": point.temperature,
-            "temperature_chosen": "by the rule" if settings.temperature == "auto" else "by the config",
+            "temperature_chosen": "by the rule" if design.settings.temperature == "auto" else "by the config",
             "notes": [*point.notes, *unknown_notes(point, _unknown_spreads(samples))],
             "remarks": list(remarks),
             **_widest(bounds),
@@ -163,6 +147,14 @@ def measure_weights(
             "not_measured": _not_measured(point),
         },
     )
+
+
+def _told(settings: BalanceSettings) -> dict[str, Any]:
+    """Return the settings as ``balancing.json`` has them: on one level, with the difficulty that was used."""
+    told: dict[str, Any] = {}
+    for key, value in settings.model_dump(by_alias=True).items():
+        told |= {f"alpha_{name}": share for name, share in value.items()} if key == "alpha" else {key: value}
+    return told | {"difficulty": settings.difficulty_used}
 
 
 def _widest(bounds: Intervals) -> dict[str, float]:
@@ -194,9 +186,8 @@ def _difficulty(point: Balance, bounds: Intervals, approximate: Scores) -> pd.Da
     return table.assign(approximate=["yes" if mark else "no" for mark in affected(point, approximate)[1]])
 
 
-def _weights(
-    point: Balance, bounds: Intervals, groups: Groups, fixed: Mapping[str, float], reused: Mapping[str, str]
-) -> pd.DataFrame:
+def _weights(point: Balance, bounds: Intervals, fixed: Mapping[str, float], reused: Mapping[str, str]) -> pd.DataFrame:
+    groups = point.design.groups
     unlearned = {group: [str(one) for one in point.unlearned if one.group == group] for group in groups}
     notes = {
         group: "; ".join([*unlearned[group], *(f"{task}: {reused[task]}" for task in tasks if task in reused)])

@@ -1,14 +1,10 @@
 """The parts of a config's schema that say how weights are measured, and what they are compared with."""
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
 
 from visatb.config.types import IntFromZero, PositiveFloat, PositiveInt, Section, Share, Temperature
-from visatb.errors import VisatbError, bullet_list
 
 TRAINING_METHODS = ("tla", "rlw", "dwa", "igbv1")
 METHODS = ("stl", "ew", *TRAINING_METHODS, "visatb")
@@ -21,9 +17,17 @@ class AlphaConfig(Section):
     in_: Share = Field(0.25, alias="in", description="share of lambda_in: how little it gains from others")
     difficulty: Share = Field(0.5, description="share of lambda_D: how much it gains from more data of its own")
 
+    @classmethod
+    def of(cls, out: float, in_: float, difficulty: float) -> "AlphaConfig":
+        """Return these shares; ``in`` is a word of Python's, so that it cannot be an argument's name."""
+        return cls.model_validate({"out": out, "in": in_, "difficulty": difficulty})
 
-class BalancingConfig(Section):
-    """From scores to weights."""
+
+class BalanceSettings(Section):
+    """How scores become weights: all that the calculation depends on beside the scores.
+
+    Values out of range are refused when it is made, contradictions by `visatb.balancing.design.Design`.
+    """
 
     temperature: Temperature = Field(
         "auto", description="T of Eq. 4, 5 and 7; `auto`: the lowest of 2, 1, 0.5, ... that keeps weights in 0.5-2"
@@ -51,7 +55,32 @@ class BalancingConfig(Section):
     mini_seeds: PositiveInt | None = Field(
         None, description="trainings of `mini`, if not as many: it is the cheapest run, and all of C and D hang on it"
     )
+
+    @property
+    def alphas(self) -> tuple[float, float, float]:
+        """a_out, a_in, a_D of Eq. 8."""
+        return self.alpha.out, self.alpha.in_, self.alpha.difficulty
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether C is that of Eq. 3 (runs ``mini`` and ``plus-<group>``), not of Eq. 10."""
+        return self.form == "paired"
+
+    @property
+    def difficulty_used(self) -> Literal["repurposed", "precise"]:
+        """The difficulty, where it is left out that of the form."""
+        return self.difficulty or ("repurposed" if self.is_paired else "precise")
+
+
+class BalancingConfig(BalanceSettings):
+    """From scores to weights."""
+
     bootstrap: PositiveInt = Field(2000, description="resamples behind the 95 % intervals")
+
+    @property
+    def settings(self) -> BalanceSettings:
+        """What the weights themselves depend on, without their intervals."""
+        return BalanceSettings.model_validate({name: getattr(self, name) for name in BalanceSettings.model_fields})
 
 
 class VariantConfig(Section):
@@ -79,69 +108,3 @@ class Igbv1Config(Section):
 
     first_step: IntFromZero = Field(100, description="the first of them")
     last_step: IntFromZero = Field(199, description="the last of them; weights move after it")
-
-
-@dataclass(frozen=True)
-class BalanceSettings:
-    """How scores become weights.
-
-    Attributes:
-        temperature: T of Eq. 4, 5 and 7, or ``auto`` (section 3.5): the lowest T of the grid 2, 1, 0.5, ...
-            2^-6 that keeps every final weight in [0.5, 2].
-        alpha_out: a_out of Eq. 8.
-        alpha_in: a_in of Eq. 8.
-        alpha_difficulty: a_D of Eq. 8. The three are shares and add up to 1.
-        on_unlearned: what is done with a column in which Eq. 3 or 6 means nothing; see `visatb.balancing.balance`.
-        form: ``paired`` is Eq. 3 (runs ``mini`` and ``plus-<group>``), ``simple`` is Eq. 10 (``base`` and
-            ``single-<task>``).
-        difficulty: ``repurposed`` is Eq. 6, ``precise`` is Eq. 12 (runs ``mini-only-<task>`` and
-            ``large-only-<task>``). The simple form has only the precise one, Eq. 11, between
-            ``mini-only-<task>`` and ``single-<task>``.
-        estimator: ``paper`` takes C as Eq. 3 gives it, ``shrunk`` moves uncertain contributions towards the mean of
-            all (`visatb.balancing.shrinkage`).
-        seeds: trainings of ``mini`` and of each ``plus-<group>``, over which V is the mean.
-        mini_seeds: those of ``mini``, where it has another number.
-
-    Raises:
-        VisatbError: for a value out of range, or the simple form without ``precise``.
-    """
-
-    temperature: float | Literal["auto"] = "auto"
-    alpha_out: float = 0.25
-    alpha_in: float = 0.25
-    alpha_difficulty: float = 0.5
-    on_unlearned: Literal["drop", "clip", "error"] = "drop"
-    form: Literal["paired", "simple"] = "paired"
-    difficulty: Literal["repurposed", "precise"] = "repurposed"
-    estimator: Literal["paper", "shrunk"] = "paper"
-    seeds: int = 1
-    mini_seeds: int | None = None
-
-    def __post_init__(self) -> None:
-        problems = list(self._problems())
-        if problems:
-            raise VisatbError(f"balancing settings cannot be used:\n{bullet_list(problems)}")
-
-    @property
-    def alphas(self) -> tuple[float, float, float]:
-        """a_out, a_in, a_D."""
-        return self.alpha_out, self.alpha_in, self.alpha_difficulty
-
-    def _problems(self) -> Iterator[str]:
-        T = self.temperature
-        if T != "auto" and not (isinstance(T, int | float) and 0 < T < math.inf):
-            yield f'temperature is {T!r}; it must be a positive number or "auto"'
-        if not all(0 <= alpha <= 1 for alpha in self.alphas) or abs(sum(self.alphas) - 1) > 1e-6:
-            yield f"alpha out, in, difficulty are {self.alphas}; they must be shares that add up to 1"
-        choices = {"on_unlearned": ("drop", "clip", "error"), "form": ("paired", "simple")}
-        choices |= {"difficulty": ("repurposed", "precise"), "estimator": ("paper", "shrunk")}
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                yield f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}"
-        if self.form == "simple" and self.difficulty == "repurposed":
-            yield "form: simple has no mini run to repurpose; its difficulty must be precise (Eq. 11)"
-        for name, seeds in {"seeds": self.seeds, "mini_seeds": self.mini_seeds}.items():
-            if seeds is not None and seeds < 1:
-                yield f"{name} is {seeds}; every run is trained at least once"
-            if self.form == "simple" and seeds is not None and seeds > 1:
-                yield f"{name} is {seeds}, but form: simple has no mini and plus runs to repeat"

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ from pydantic import AfterValidator, Field
 from visatb.config.types import FloatFromZero, IntFromZero, Parameter, PositiveFloat, PositiveInt, Section, web_address
 
 RUN = "{run}"
+SERVED_NAME = "name by which the server knows the model; `{run}` is the run's name"
 
 SECTION = "evaluation.endpoint"
 
@@ -34,17 +34,18 @@ class TokenPrices(Section):
     input: FloatFromZero = Field(description="of what it is told")
     output: FloatFromZero = Field(description="of what it replies")
 
+    @property
+    def pair(self) -> tuple[float, float]:
+        """Both prices: of prompts, and of replies."""
+        return self.input, self.output
 
-class EndpointConfig(Section):
-    """A model behind an OpenAI-compatible endpoint, and how it is asked."""
 
-    model: str = Field(description="the model, by the name that the endpoint knows")
+class Connection(Section):
+    """How a model behind an OpenAI-compatible endpoint is reached: no reply depends on it."""
+
+    url: Address = Field(OPENAI, description="base address of the API, usually ending in `/v1`")
     key_variable: str = Field(
         "OPENAI_API_KEY", description="environment variable that holds the key; where it is not set, none is sent"
-    )
-    parameters: dict[str, Parameter] = Field(
-        default_factory=_default_parameters,
-        description="sent with each request; given ones replace all the default ones",
     )
     concurrency: PositiveInt = Field(8, description="requests at a time")
     timeout: PositiveFloat = Field(120.0, description="seconds that one attempt may take")
@@ -52,11 +53,25 @@ class EndpointConfig(Section):
         8, description="further attempts after one that failed in passing (no connection, status 429, 5xx)"
     )
 
+    @property
+    def connection(self) -> dict[str, Any]:
+        """The keys of `Connection` alone, as JSON values."""
+        return self.model_dump(mode="json", include=set(Connection.model_fields))
+
+
+class EndpointConfig(Connection):
+    """A model behind an OpenAI-compatible endpoint, and how it is asked."""
+
+    model: str = Field(description="the model, by the name that the endpoint knows")
+    parameters: dict[str, Parameter] = Field(
+        default_factory=_default_parameters,
+        description="sent with each request; given ones replace all the default ones",
+    )
+
 
 class JudgeConfig(EndpointConfig):
     """Who grades the answers of tasks with the metric `judge`: a model behind an OpenAI-compatible endpoint."""
 
-    endpoint: Address = Field(OPENAI, description="base address of the API, usually ending in `/v1`")
     prompt: str = Field("config/judge.yaml", description="what the judge is asked; a YAML file as the default one")
     show_image: bool = Field(False, description="send the picture along, to a judge that can see")
     prices: TokenPrices | None = Field(None, description="what tokens cost, for the costs in the tables of scores")
@@ -69,20 +84,22 @@ class JudgeConfig(EndpointConfig):
     )
 
 
-def _same_as_here() -> dict[str, Parameter]:
-    return {"repetition_penalty": 1.0}
-
-
-class ServedConfig(Section):
-    """A server that answers for the models, started by you; without it each job loads the model itself."""
+class ServerConnection(Connection):
+    """How a server that answers for every run's model is reached."""
 
     url: Address = Field(
         description="base address of an OpenAI-compatible API, usually ending in `/v1`; `{run}` is the run's name"
     )
-    model: str = Field("{run}", description="name by which the server knows the model; `{run}` is the run's name")
-    key_variable: str = Field(
-        "OPENAI_API_KEY", description="environment variable that holds the key; where it is not set, none is sent"
-    )
+
+
+def _same_as_here() -> dict[str, Parameter]:
+    return {"repetition_penalty": 1.0}
+
+
+class ServedConfig(ServerConnection, EndpointConfig):
+    """A server that answers for the models, started by you; without it each job loads the model itself."""
+
+    model: str = Field(RUN, description=SERVED_NAME)
     parameters: dict[str, Parameter] = Field(
         default_factory=_same_as_here,
         description="sent with each request beside temperature 0 and max_tokens; the default keeps vLLM and SGLang "
@@ -90,68 +107,28 @@ class ServedConfig(Section):
     )
     concurrency: PositiveInt = Field(64, description="requests of one job at a time")
     timeout: PositiveFloat = Field(600.0, description="seconds that one attempt may take")
-    retries: IntFromZero = Field(
-        8, description="further attempts after one that failed in passing (no connection, status 429, 5xx)"
-    )
 
 
-@dataclass(frozen=True)
-class Endpoint:
-    """Whom to ask, and how.
-
-    Attributes:
-        url: base address of the API, usually ending in ``/v1``.
-        model: the name by which the endpoint knows the model.
-        parameters: sent with each request, such as temperature and max_tokens.
-        key_variable: the environment variable that holds the key; where it is not set, no key is sent.
-        concurrency: requests at a time.
-        timeout: seconds that one attempt may take.
-        retries: further attempts after one that failed in passing (connection, 408, 409, 429, 5xx).
-        name: tells it apart from the others that are asked together.
-        role: what messages call it.
-        section: of the config, for messages.
-        address_key: the key of that section that holds the address.
-        prices: of a million prompt tokens and of a million tokens of replies, None if they are not known.
-        image_tokens: prompt tokens that a picture counts as, before the endpoint has told.
-    """
-
-    url: str
-    model: str
-    parameters: Mapping[str, Any]
-    key_variable: str
-    concurrency: int
-    timeout: float
-    retries: int
-    name: str = "judge"
-    role: str = "the judge"
-    section: str = "evaluation.judge"
-    address_key: str = "endpoint"
-    prices: tuple[float, float] | None = None
-    image_tokens: int = 0
-
-
-def secret_mistakes(section: str, address_key: str, address: str, key_variable: str) -> Iterator[str]:
+def secret_mistakes(section: str, endpoint: Connection) -> Iterator[str]:
     """Yield a line for an address that holds a key or password, and for a key in place of a variable's name.
 
     Args:
         section: where the endpoint is described, e.g. ``evaluation.judge``.
-        address_key: the key of that section which holds ``address``.
-        address: where the endpoint is asked.
-        key_variable: what should be the name of an environment variable.
+        endpoint: what is described there.
     """
-    parts = urlsplit(address)
+    parts = urlsplit(endpoint.url)
     if parts.username or parts.password or parts.query:
         yield (
-            f"{section}.{address_key}: an address must hold no key or password (not shown here); "
+            f"{section}.url: an address must hold no key or password (not shown here); "
             "put it into the environment variable that key_variable names"
         )
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key_variable):
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", endpoint.key_variable):
         yield f"{section}.key_variable: expected the name of an environment variable, not the key (not shown)"
 
 
 def served_mistakes(endpoint: ServedConfig) -> Iterator[str]:
     """Yield one line for each mistake that only shows when keys are looked at together."""
-    yield from secret_mistakes(SECTION, "url", endpoint.url, endpoint.key_variable)
+    yield from secret_mistakes(SECTION, endpoint)
     if RUN not in endpoint.url + endpoint.model:
         yield f"{SECTION}: every run would ask the same model; put {RUN} into its url or model"
     for field in ("url", "model"):

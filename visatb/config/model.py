@@ -53,7 +53,7 @@ def _source(checkpoint: str, revision: str | None) -> str:
     return checkpoint if revision is None else f"{checkpoint}@{revision}"
 
 
-Piece = Annotated[PieceConfig, BeforeValidator(_as_piece)]
+Piece = Annotated[PieceConfig, BeforeValidator(_as_piece, json_schema_input_type=PieceConfig | str)]
 
 
 class AssemblyConfig(Section):

@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from visatb.config.model import ModelConfig
 from visatb.config.schema import Config
+from visatb.config.types import After
 
 INTRODUCTION = """\
 # Configuration
@@ -23,6 +24,16 @@ said; other experiments are in [`experiments/`](experiments), models in [`models
 
 Every path is relative to the folder that `snakemake` is called in. A mistake (an unknown key, a wrong type, a task
 that is not there) stops the workflow before anything runs, and all mistakes are told at once.
+
+Editors with a YAML language server (VS Code's YAML extension, Neovim, Emacs and others) complete keys, show what they
+mean and mark mistakes in files whose first line names the schema, as those here do:
+
+```
+# yaml-language-server: $schema=../schema/config.json
+```
+
+That is the path from the file to [`schema/config.json`](schema/config.json), or of a model file to
+[`schema/model.json`](schema/model.json).
 
 ## Files that extend each other
 
@@ -105,7 +116,7 @@ tasks:
     max_new_tokens: 512
 evaluation:
   judge:
-    endpoint: http://localhost:8000/v1  # the default is OpenAI's own, with the key in OPENAI_API_KEY
+    url: http://localhost:8000/v1  # the default is OpenAI's own, with the key in OPENAI_API_KEY
     model: a-judge
 ```
 
@@ -148,7 +159,14 @@ def _sections(schema: type[BaseModel], path: str, told: set[type[BaseModel]] | N
 
 
 def _keys(schema: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
-    return [(field.alias or name, field) for name, field in schema.model_fields.items()]
+    """Return a section's keys in the order of its fields, but for those that say after which one they are told."""
+    names = list(schema.model_fields)
+    for name, field in schema.model_fields.items():
+        before = next((note.key for note in field.metadata if isinstance(note, After)), None)
+        if before in names:
+            names.remove(name)
+            names.insert(names.index(before) + 1, name)
+    return [(schema.model_fields[name].alias or name, schema.model_fields[name]) for name in names]
 
 
 def _inner_section(annotation: Any) -> tuple[type[BaseModel] | None, bool]:

@@ -89,4 +89,4 @@ class ThroughputConfig(Section):
     )
 
 
-Throughput = Annotated[ThroughputConfig, BeforeValidator(_one_number)]
+Throughput = Annotated[ThroughputConfig, BeforeValidator(_one_number, json_schema_input_type=ThroughputConfig | float)]

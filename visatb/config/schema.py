@@ -6,14 +6,12 @@ from pydantic import BeforeValidator, Field
 
 from visatb.config.balancing import BalancingConfig, DwaConfig, Igbv1Config, VariantConfig
 from visatb.config.endpoints import JudgeConfig, ServedConfig
-from visatb.config.resources import ResourcesConfig, Throughput, ThroughputConfig, TrainingResources
+from visatb.config.resources import ResourcesConfig, Throughput, ThroughputConfig
 from visatb.config.reuse import AddingConfig, GroupingConfig, ImportsConfig
 from visatb.config.taskgalaxy import TaskGalaxyConfig
 from visatb.config.tasks import SPLITS, SourceConfig, SplitFiles, each_split
-from visatb.config.training import L2TConfig, TrackingConfig
+from visatb.config.training import L2TConfig, TrackingConfig, TrainingConfig
 from visatb.config.types import (
-    FloatFromZero,
-    IntFromZero,
     Name,
     Number,
     Paths,
@@ -33,9 +31,11 @@ RESERVED_NAMES = ("mini", "base", *SPLITS)
 class TaskConfig(Section):
     """One kind of instruction data with its own metric."""
 
-    data: Annotated[SplitFiles | None, BeforeValidator(each_split)] = Field(
-        None,
-        description="the annotation files by split, or one path with `{split}` in it; relative to `data_folder`",
+    data: Annotated[SplitFiles | None, BeforeValidator(each_split, json_schema_input_type=SplitFiles | str | None)] = (
+        Field(
+            None,
+            description="the annotation files by split, or one path with `{split}` in it; relative to `data_folder`",
+        )
     )
     source: SourceConfig | None = Field(None, description="instead of `data`: what the workflow makes it from")
     task_field: str | None = Field(
@@ -89,46 +89,6 @@ class SamplingConfig(Section):
     def is_resolved(self) -> bool:
         """Whether both rates are numbers."""
         return self.large != "auto" and self.mini != "auto"
-
-
-class TrainingConfig(Section):
-    """How every run of the experiment is trained; the same for all, so that their scores compare."""
-
-    epochs: PositiveFloat = Field(1.0, description="passes over the mixture")
-    global_batch_size: PositiveInt = Field(128, description="samples of one optimiser step, over all devices")
-    micro_batch_size: PositiveInt = Field(16, description="samples that one device holds at a time")
-    packing: bool = Field(
-        True, description="a micro-batch's samples stand one after another in a row; otherwise each is padded"
-    )
-    learning_rate: PositiveFloat = Field(2.0e-5, description="AdamW's highest learning rate, reached after the warm-up")
-    warmup: Share = Field(0.03, description="share of the steps in which the learning rate rises")
-    schedule: Literal["cosine", "linear", "constant_with_warmup"] = Field(
-        "cosine", description="course of the learning rate after the warm-up"
-    )
-    weight_decay: FloatFromZero = Field(0.0, description="AdamW's weight decay")
-    beta1: Share = Field(0.9, description="AdamW's decay of the gradient's running mean, per step")
-    beta2: Share = Field(0.999, description="AdamW's decay of the squared gradient's running mean, per step")
-    max_gradient_norm: PositiveFloat = Field(1.0, description="L2 norm that the gradient is clipped to")
-    max_length: PositiveInt = Field(2048, description="longest sample in tokens, image tokens included")
-    precision: Literal["float32", "bfloat16"] = Field("bfloat16", description="number format of the forward pass")
-    gradient_checkpointing: bool = Field(False, description="compute activations again to save memory")
-    normalization: Literal["step", "micro_batch"] = Field(
-        "step", description="Eq. 2 over the whole optimiser step, or per micro-batch as in the authors' code"
-    )
-    deepspeed: str | None = Field(None, description="a DeepSpeed config file, e.g. `config/deepspeed/zero3.json`")
-    workers: IntFromZero | None = Field(
-        None,
-        description="processes that make the micro-batches of one device, 0 for the training's own; left out, one for "
-        "each CPU core that its job has beyond one a GPU, 1 to 8, and none on CPUs",
-    )
-    save_steps: PositiveInt = Field(200, description="optimiser steps between two checkpoints")
-    keep_checkpoints: Annotated[int, Number, Field(ge=2)] = Field(2, description="how many checkpoints are kept")
-
-    def workers_of(self, job: TrainingResources) -> int:
-        """Return the processes that make the micro-batches of one of a training's devices."""
-        if self.workers is not None:
-            return self.workers
-        return min(8, max(1, job.cpus // job.gpus - 1)) if job.gpus else 0
 
 
 class EvaluationConfig(Section):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from visatb.config.endpoints import OPENAI, Address, EndpointConfig, TokenPrices
+from visatb.config.endpoints import EndpointConfig, TokenPrices
 from visatb.config.resources import JobResources
 from visatb.config.types import IntFromZero, Name, Number, PositiveFloat, PositiveInt, Section, Seed
 
@@ -16,7 +16,6 @@ SplitShare = Annotated[float, Number, Field(gt=0, lt=0.5, allow_inf_nan=False)]
 class ModelEndpoint(EndpointConfig):
     """A model behind an OpenAI-compatible endpoint."""
 
-    address: Address = Field(OPENAI, description="base address of the API, usually ending in `/v1`")
     prices: TokenPrices | None = Field(None, description="what tokens cost; needed where there is a `budget`")
     image_tokens: PositiveInt = Field(
         1500, description="tokens that a picture counts as, for the plan and the budget; see the provider's rules"
@@ -53,12 +52,17 @@ class EmbeddingConfig(Section):
     )
 
 
-class MatchingConfig(Section):
-    """Which types a picture is a candidate for: the nearest by cosine."""
+class MatchLimits(Section):
+    """What decides on the matches."""
 
     top_k: PositiveInt = Field(10, description="types a picture, the nearest ones")
     floor: Cosine = Field(0.2, description="lowest cosine of a match")
     cap: PositiveInt = Field(100, description="pictures a type, the nearest ones")
+
+
+class MatchingConfig(MatchLimits):
+    """Which types a picture is a candidate for: the nearest by cosine."""
+
     mem_mb: PositiveInt = Field(16000, description="memory of the job, in MB")
 
 

@@ -63,7 +63,7 @@ class SourceConfig(Section):
     """A data set as it is published, and how the workflow makes the task's splits of it: in the order of these keys."""
 
     format: Literal["llava", "m3it", "sharegpt", "refcoco"] = Field("llava", description="see data/README.md")
-    files: Annotated[SourceFiles, BeforeValidator(each_split)] = Field(
+    files: Annotated[SourceFiles, BeforeValidator(each_split, json_schema_input_type=SourceFiles | str)] = Field(
         description="the raw files by split, or one path with `{split}` in it; relative to `data_folder`"
     )
     blocked_words: Words = Field(

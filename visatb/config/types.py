@@ -1,10 +1,20 @@
 """Values that configs hold, and the section in which unknown keys are mistakes."""
 
 import re
-from typing import Annotated, Literal, get_args
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 NAME_LENGTH = 60
 """Longest name, in characters."""
@@ -59,8 +69,9 @@ def web_address(address: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_checked_name)]
-Paths = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
-Words = Annotated[list[str], BeforeValidator(_as_list)]
+_AsList = BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+Paths = Annotated[list[str], _AsList, Field(min_length=1)]
+Words = Annotated[list[str], _AsList]
 Number = BeforeValidator(_no_truth_value)
 Share = Annotated[float, Number, Field(ge=0, le=1, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Number, Field(gt=0, allow_inf_nan=False)]
@@ -68,14 +79,40 @@ FloatFromZero = Annotated[float, Number, Field(ge=0, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Number, Field(ge=1)]
 IntFromZero = Annotated[int, Number, Field(ge=0)]
 Seed = Annotated[int, Number, Field(ge=0, lt=2**31)]
-RateOrAuto = Annotated[float | Literal["auto"], PlainValidator(_rate)]
+RateOrAuto = Annotated[float | Literal["auto"], PlainValidator(_rate, json_schema_input_type=Share | Literal["auto"])]
 Parameter = str | bool | int | float
 Part = Literal["vision_tower", "projector", "language_model"]
 PARTS = get_args(Part)
-Temperature = Annotated[float | Literal["auto"], PlainValidator(_temperature)]
+Temperature = Annotated[
+    float | Literal["auto"], PlainValidator(_temperature, json_schema_input_type=PositiveFloat | Literal["auto"])
+]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A key's name in the library that takes it."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class After:
+    """The key after which another one is told in the reference."""
+
+    key: str
 
 
 class Section(BaseModel):
     """A part of the config in which unknown keys are mistakes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TaggedSection(Section):
+    """One of several sections that ``kind`` tells apart: it is written down even where defaults are left out."""
+
+    kind: str
+
+    @model_serializer(mode="wrap")
+    def _with_kind(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"kind": self.kind, **inner(self)}

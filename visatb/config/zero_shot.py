@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
-from visatb.config.types import Name, Parameter, Paths, PositiveInt, Section, Words, web_address
+from visatb.config.endpoints import RUN, SERVED_NAME, ServerConnection
+from visatb.config.types import IntFromZero, Name, Parameter, Paths, PositiveInt, Section, Words
 
 
 class BenchmarkConfig(Section):
@@ -24,19 +25,15 @@ class BenchmarkConfig(Section):
     )
 
 
-class EndpointConfig(Section):
+class ServerConfig(ServerConnection):
     """A server that answers for the models; without it lmms-eval loads them itself."""
 
-    address: Annotated[str, AfterValidator(web_address)] = Field(
-        description="base address of an OpenAI-compatible API, usually ending in `/v1`; `{run}` is the run's name"
-    )
-    model: str = Field("{run}", description="name by which the server knows the model; `{run}` is the run's name")
-    key_variable: str = Field(
-        "OPENAI_API_KEY", description="environment variable that holds the key; where it is not set, none is sent"
-    )
+    model: str = Field(RUN, description=SERVED_NAME)
     concurrency: PositiveInt = Field(16, description="requests at a time")
     timeout: PositiveInt = Field(600, description="seconds that one attempt may take")
-    retries: PositiveInt = Field(5, description="attempts in all for one question")
+    retries: IntFromZero = Field(
+        4, description="further attempts after one that failed; beside the old key `address`, attempts in all"
+    )
 
 
 def _with_empty_sections(value: object) -> object:
@@ -46,11 +43,16 @@ def _with_empty_sections(value: object) -> object:
     return {name: {} if one is None else one for name, one in value.items()} if isinstance(value, dict) else value
 
 
+_Benchmarks = BeforeValidator(
+    _with_empty_sections, json_schema_input_type=dict[Name, BenchmarkConfig | None] | list[Name]
+)
+
+
 class ZeroShotConfig(Section):
     """Benchmarks that nothing was trained for, answered by final runs through lmms-eval."""
 
-    benchmarks: Annotated[dict[Name, BenchmarkConfig], BeforeValidator(_with_empty_sections), Field(min_length=1)] = (
-        Field(description="what is asked: a list of names, or name -> section")
+    benchmarks: Annotated[dict[Name, BenchmarkConfig], _Benchmarks, Field(min_length=1)] = Field(
+        description="what is asked: a list of names, or name -> section"
     )
     methods: Words | None = Field(
         None, description="whose final models answer; if left out, those of all `methods` but `stl`"
@@ -64,6 +66,6 @@ class ZeroShotConfig(Section):
     loader_arguments: dict[Name, Parameter] = Field(
         default_factory=dict, description="further `--model_args`, e.g. `max_pixels` of Qwen2-VL"
     )
-    endpoint: EndpointConfig | None = Field(None, description="ask a server instead of loading the model")
+    endpoint: ServerConfig | None = Field(None, description="ask a server instead of loading the model")
     limit: PositiveInt | None = Field(None, description="questions a benchmark, the first ones; for trials only")
     cache: str | None = Field(None, description="folder of downloaded data sets (`HF_HOME`), if not the machine's own")

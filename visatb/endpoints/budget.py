@@ -5,7 +5,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from visatb.config.endpoints import Endpoint, longest_reply
+from visatb.config.endpoints import longest_reply
+from visatb.endpoints.endpoint import Endpoint
 from visatb.errors import VisatbError
 from visatb.runtime.files import read_json
 

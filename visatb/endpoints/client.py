@@ -12,8 +12,8 @@ from typing import Any
 
 import openai
 
-from visatb.config.endpoints import Endpoint
 from visatb.endpoints.budget import Budget, dearest
+from visatb.endpoints.endpoint import Endpoint
 from visatb.endpoints.failures import NoCompletionError, words_of
 from visatb.endpoints.images import as_data_url, digest_of
 from visatb.errors import VisatbError

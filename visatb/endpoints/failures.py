@@ -4,7 +4,7 @@ import os
 
 import openai
 
-from visatb.config.endpoints import Endpoint
+from visatb.endpoints.endpoint import Endpoint
 from visatb.errors import VisatbError
 
 
@@ -19,7 +19,7 @@ def words_of(error: Exception, endpoint: Endpoint) -> str:
     key = os.environ.get(endpoint.key_variable, "")
     said = " ".join(str(getattr(error, "message", error)).split())[:300]
     said = said.replace(key, "***") if key else said
-    address = f"{endpoint.section}.{endpoint.address_key}"
+    address = f"{endpoint.section}.url"
     attempts = f"{endpoint.retries + 1} attempt(s)"
     match error:
         case openai.AuthenticationError() | openai.PermissionDeniedError():  # endpoints quote parts of the key here
@@ -28,7 +28,7 @@ def words_of(error: Exception, endpoint: Endpoint) -> str:
         case openai.NotFoundError():
             what = (
                 f"knows no model '{endpoint.model}', or is no such address (it usually ends in /v1); "
-                f"it said: {said}; look at {endpoint.section}.model and {endpoint.address_key}"
+                f"it said: {said}; look at {endpoint.section}.model and url"
             )
         case openai.APITimeoutError() | TimeoutError():
             what = (

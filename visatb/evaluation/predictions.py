@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from visatb.data.order import answering_order
 from visatb.errors import VisatbError
+from visatb.evaluation.jobs import PredictionJob
 from visatb.runtime.digests import file_digest, fingerprint
-from visatb.runtime.files import read_parquet, write_parquet
+from visatb.runtime.files import read_parquet, read_table, write_parquet
 from visatb.runtime.locking import alone_in
 from visatb.runtime.progress import Progress, say
 
@@ -53,6 +54,27 @@ class Questions:
         if self.order_seed is not None:
             records = records.take(answering_order(records["image"].to_pylist(), self.task, self.order_seed))
         return records.slice(0, self.first)
+
+
+def questions_of(job: PredictionJob, records: Path, sizes: Path | None = None) -> list[Questions]:
+    """Return what a job asks of each task.
+
+    Args:
+        job: the tasks.
+        records: the folder that holds ``<task>/<split>.parquet``.
+        sizes: ``evaluation_sizes.tsv``, how many samples of each task to answer; ``job.first`` of each, if None.
+    """
+    planned = read_table(sizes).set_index("task")["samples"].to_dict() if sizes else {}
+    return [
+        Questions(
+            task=task,
+            records=records / task / f"{job.split}.parquet",
+            max_new_tokens=tokens,
+            order_seed=job.order_seed,
+            first=int(planned[task]) if sizes else job.first,
+        )
+        for task, tokens in job.max_new_tokens.items()
+    ]
 
 
 @dataclass(frozen=True)

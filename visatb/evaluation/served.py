@@ -6,11 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from visatb.config.endpoints import Endpoint
+from visatb.config.endpoints import RUN, SECTION, ServedConfig
 from visatb.data.chat import chat_messages
 from visatb.endpoints.client import Question, Replies, Reply, ask_all, served_models
+from visatb.endpoints.endpoint import Endpoint, endpoint_of, reached
 from visatb.endpoints.images import as_seen_url
 from visatb.errors import VisatbError
+from visatb.evaluation.jobs import AskedJob
 from visatb.evaluation.predictions import Answer, Asked
 from visatb.runtime.digests import folder_digest, model_digest
 
@@ -51,6 +53,20 @@ class Conversation(Question):
         return {"type": "image_url", "image_url": {"url": as_seen_url(part["image"], self.digest)}}
 
 
+def served_model(run: str, model: str | Path, asked: AskedJob, folder: Path) -> "ServedModel":
+    """Return a run's model behind the server of ``evaluation.endpoint``, reached as the environment says.
+
+    Args:
+        run: the run's name.
+        model: its folder, or a name on the hub.
+        asked: what the server is asked for.
+        folder: where replies are kept until they are saved.
+    """
+    config = reached(ServedConfig, SECTION, model=asked.model, parameters=asked.parameters)
+    endpoint = endpoint_of(config)
+    return ServedModel(run, model, replace(endpoint, url=endpoint.url.replace(RUN, run)), folder)
+
+
 class ServedModel:
     """A model that a server answers for.
 
@@ -60,7 +76,7 @@ class ServedModel:
 
     def __init__(self, run: str, model_folder: str | Path, endpoint: Endpoint, folder: str | Path) -> None:
         self._run, self._model_folder, self._folder = run, model_folder, Path(folder)
-        self._endpoint = replace(endpoint, role="the server", section="evaluation.endpoint", address_key="url")
+        self._endpoint = replace(endpoint, role="the server", section=SECTION)
         self._unsaved: set[str] = set()
         self._is_checked = False
 

@@ -6,6 +6,8 @@ from functools import cached_property
 from glob import glob
 from pathlib import Path
 
+from visatb.balancing.design import Design
+from visatb.balancing.run_names import RESOURCES
 from visatb.config.balancing import BalanceSettings, BalancingConfig
 from visatb.config.model import ModelConfig
 from visatb.config.resources import TrainingResources
@@ -15,7 +17,8 @@ from visatb.errors import VisatbError
 from visatb.evaluation.zero_shot.plan import methods
 from visatb.experiment.checks.experiment import checked_configs
 from visatb.experiment.reuse import Reuse, reuse_of
-from visatb.experiment.runs import Run, balance_settings, balancings, experiment_runs, groups_of, measuring_runs
+from visatb.experiment.runs import Run, balancings, experiment_runs, groups_of, measuring_runs
+from visatb.scores.columns import Column, columns_of
 from visatb.scores.metrics import BOX_METRICS, JUDGED_METRICS
 from visatb.scores.table import Evaluation
 
@@ -151,14 +154,28 @@ class Experiment:
         """(task, metric) of every column of the validation matrix."""
         return [(task, metric) for task, settings in self.tasks.items() for metric in settings.metrics]
 
+    @property
+    def metrics(self) -> dict[str, list[str]]:
+        """Task -> its metrics, which are the columns of tables of scores."""
+        return {task: list(settings.metrics) for task, settings in self.tasks.items()}
+
+    @property
+    def columns(self) -> list[Column]:
+        """The columns of tables of scores."""
+        return columns_of(self.metrics)
+
     @cached_property
     def balancings(self) -> dict[str, BalancingConfig]:
         """How each measured set of weights is made: ``visatb`` first, then every variant."""
         return balancings(self.config)
 
     def balance_settings(self, weights: str) -> BalanceSettings:
-        """Return the settings of ``visatb`` or a variant as the equations take them."""
-        return balance_settings(self.balancings[weights])
+        """Return the settings of ``visatb`` or a variant."""
+        return self.balancings[weights].settings
+
+    def design(self, weights: str) -> Design:
+        """Return columns, groups and settings of ``visatb`` or a variant as the equations take them."""
+        return Design(self.columns, self.groups, self.balance_settings(weights))
 
     def measured_by(self, weights: str) -> list[Evaluation]:
         """Return every (run, ``val``, task) whose scores the weights of ``visatb`` or of a variant follow from."""
@@ -241,9 +258,9 @@ class Experiment:
 
     def resource_kind(self, run: str) -> str:
         """Return the key under ``resources`` of the config that tells what the training of ``run`` takes."""
-        kinds = {"mini": "mini", "mini-only": "mini", "plus": "plus", "large-only": "plus", "single": "single"}
-        return kinds.get(self.runs[run].kind, "final")
+        return RESOURCES.get(self.runs[run].kind, "final")
 
     def resources(self, run: str) -> TrainingResources:
         """Return what the training of ``run`` asks for."""
-        return getattr(self.config.resources, self.resource_kind(run))
+        resources: TrainingResources = getattr(self.config.resources, self.resource_kind(run))
+        return resources

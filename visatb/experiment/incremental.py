@@ -11,11 +11,12 @@ subset of g, and an approximation elsewhere.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from visatb.balancing.run_names import RunName
 from visatb.config.schema import Config
-from visatb.experiment.runs import BEFORE, Run, groups_of
+from visatb.experiment.runs import Run, groups_of
 from visatb.scores.table import Evaluation
 
 ALONE = ("single", "mini-only", "large-only", "base")
@@ -63,11 +64,16 @@ def kept(config: Config, runs: Mapping[str, Run]) -> Kept:
     )
 
 
+def original_name(run: Run) -> str:
+    """Return the name that a run of the kind ``before`` has in the finished experiment."""
+    return str(replace(RunName.parse(run.name), before=False))
+
+
 def earlier_name(run: Run, config: Config) -> str | None:
     """Return the name that a run had in the finished experiment, if it is the same run."""
     assert config.adding is not None
-    if run.name.startswith(BEFORE):
-        return run.name.removeprefix(BEFORE)
+    if run.kind == "before":
+        return original_name(run)
     is_old = run.kind in ALONE and not set(run.mixture) & set(config.adding.tasks)
     return run.name if is_old else None
 
@@ -76,5 +82,5 @@ def _completed(config: Config, runs: Mapping[str, Run]) -> Iterator[Evaluation]:
     if config.adding is None or config.adding.mode != "frozen":
         return
     for group in old_groups(config):
-        if (run := runs.get(f"plus-{group}")) is not None:
+        if (run := runs.get(str(RunName("plus", group)))) is not None:
             yield from ((run.name, "val", task) for task in run.evaluates["val"])

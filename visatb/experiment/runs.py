@@ -3,13 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from visatb.balancing.run_names import repetitions
+from visatb.balancing.run_names import Kind, RunName
 from visatb.config.balancing import TRAINING_METHODS, BalanceSettings, BalancingConfig
 from visatb.config.schema import Config
 from visatb.scores.columns import Groups
-
-BEFORE = "before-"
-"""Prefix of the runs of a finished experiment to which tasks are added."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +60,7 @@ def groups_of(config: Config) -> dict[str, tuple[str, ...]]:
 def experiment_runs(config: Config) -> dict[str, Run]:
     """Return every run by name: the preparation first, then the final ones in the order of ``methods``."""
     groups = groups_of(config)
-    measuring = [
-        run
-        for balancing in balancings(config).values()
-        for run in measuring_runs(config, groups, balance_settings(balancing))
-    ]
+    measuring = [run for balancing in balancings(config).values() for run in measuring_runs(config, groups, balancing)]
     final = [run for method in config.methods for run in final_runs(method, config)]
     return united([*_runs_before(config, groups), *measuring, *final])
 
@@ -78,10 +71,11 @@ def _runs_before(config: Config, groups: Groups) -> Iterator[Run]:
         return
     new, on_val = set(config.adding.tasks), {"val": tuple(config.tasks)}
     minis = dict.fromkeys([task for task in [*config.tasks, *config.fixed_tasks] if task not in new], "mini")
-    yield Run(f"{BEFORE}mini", "before", minis, on_val)
+    yield Run(str(RunName("mini", before=True)), "before", minis, on_val)
     for group, tasks in groups.items():
         if new.isdisjoint(tasks):
-            yield Run(f"{BEFORE}plus-{group}", "before", minis | dict.fromkeys(tasks, "large"), on_val)
+            name = RunName("plus", group, before=True)
+            yield Run(str(name), "before", minis | dict.fromkeys(tasks, "large"), on_val)
 
 
 def balancings(config: Config) -> dict[str, BalancingConfig]:
@@ -96,52 +90,45 @@ def balancings(config: Config) -> dict[str, BalancingConfig]:
     return made
 
 
-def balance_settings(balancing: BalancingConfig) -> BalanceSettings:
-    """Return the library's settings for a ``balancing`` section.
-
-    Raises:
-        VisatbError: for a combination that means nothing, which the checks of a config find first.
-    """
-    alpha = balancing.alpha
-    return BalanceSettings(
-        temperature=balancing.temperature,
-        alpha_out=alpha.out,
-        alpha_in=alpha.in_,
-        alpha_difficulty=alpha.difficulty,
-        on_unlearned=balancing.on_unlearned,
-        form=balancing.form,
-        difficulty=balancing.difficulty or ("repurposed" if balancing.form == "paired" else "precise"),
-        estimator=balancing.estimator,
-        seeds=balancing.seeds,
-        mini_seeds=balancing.mini_seeds,
-    )
-
-
 def measuring_runs(config: Config, groups: Groups, settings: BalanceSettings) -> list[Run]:
-    """Return the runs whose validation scores `visatb.balancing.matrix.scored_runs` names for ``settings``."""
-    everything, on_val = [*config.tasks, *config.fixed_tasks], {"val": tuple(config.tasks)}
-    minis = dict.fromkeys(everything, "mini")
-    if settings.form == "paired":
-        runs = [Run("mini", "mini", minis, on_val)]
-        runs += [Run(f"plus-{g}", "plus", minis | dict.fromkeys(tasks, "large"), on_val) for g, tasks in groups.items()]
-    else:
-        runs = [Run("base", "base", {}, on_val)]
-        runs += [Run(f"single-{task}", "single", {task: "train"}, on_val) for task in config.tasks]
-    if settings.difficulty == "precise":
-        sizes = ("mini", "large") if settings.form == "paired" else ("mini",)
-        alone = [(task, size) for task in config.tasks for size in sizes]
-        runs += [Run(f"{s}-only-{t}", f"{s}-only", {t: s}, {"val": (t,)}) for t, s in alone]
+    """Return the runs whose validation scores a `visatb.balancing.design.Design` with ``settings`` needs."""
+    mixtures = _mixtures(config, groups, settings)
+    everywhere = tuple(config.tasks)
     return [
-        replace(run, name=name, repetition=number)
-        for run in runs
-        for number, name in enumerate(repetitions(run.name, settings.seeds, settings.mini_seeds))
+        Run(
+            str(again),
+            again.kind,
+            mixture,
+            {"val": (again.subject,) if again.kind in ("mini-only", "large-only") else everywhere},
+            repetition=again.repetition,
+        )
+        for name, mixture in mixtures.items()
+        for again in name.repeated(settings.seeds, settings.mini_seeds)
     ]
+
+
+def _mixtures(config: Config, groups: Groups, settings: BalanceSettings) -> dict[RunName, dict[str, str]]:
+    """Return what each of the runs that measure is trained on: task -> subset."""
+    if settings.is_paired:
+        minis = dict.fromkeys([*config.tasks, *config.fixed_tasks], "mini")
+        mixtures = {RunName("mini"): minis}
+        mixtures |= {RunName("plus", g): minis | dict.fromkeys(tasks, "large") for g, tasks in groups.items()}
+    else:
+        mixtures = {RunName("base"): {}}
+        mixtures |= {RunName("single", task): {task: "train"} for task in config.tasks}
+    if settings.difficulty_used == "precise":
+        alone: dict[Kind, str] = (
+            {"mini-only": "mini", "large-only": "large"} if settings.is_paired else {"mini-only": "mini"}
+        )
+        mixtures |= {RunName(kind, task): {task: size} for task in config.tasks for kind, size in alone.items()}
+    return mixtures
 
 
 def final_runs(method: str, config: Config) -> list[Run]:
     """Return the runs behind one row of the benchmark table."""
     if method == "stl":
-        return [Run(f"single-{task}", "single", {task: "train"}, {"test": (task,)}) for task in config.tasks]
+        singles = {task: RunName("single", task) for task in config.tasks}
+        return [Run(str(name), name.kind, {task: "train"}, {"test": (task,)}) for task, name in singles.items()]
     if method in config.variants or method in config.given_weights:
         kind, weights = "variant" if method in config.variants else "given", method
     else:

@@ -118,18 +118,20 @@ def _run(experiment: Experiment, run: Run, failed: dict[str, str]) -> RunStatus:
     return RunStatus(
         run.name,
         _training(experiment, run.name, failed) if run.is_trained else None,
-        _count(answers, any(at_work(one) for one in answering), _has_failed(failed, folder, "predict", run.name)),
+        _count(answers, any(at_work(one) for one in answering), _has_failed(failed, folder, "predict", run)),
         _count(
             [folder / "scores" / f"{place}.parquet" for place in places],
             False,
-            _has_failed(failed, folder, "score", run.name) or _has_failed(failed, folder, "judge", run.name),
+            _has_failed(failed, folder, "score", run) or _has_failed(failed, folder, "judge", run),
         ),
     )
 
 
-def _has_failed(failed: dict[str, str], folder: Path, rule: str, run: str) -> bool:
-    places = [f"{folder / 'logs' / rule / run}.{split}." for split in ("val", "test")]
-    return any(log.startswith(place) for log in failed for place in places)
+def _has_failed(failed: dict[str, str], folder: Path, rule: str, run: Run) -> bool:
+    """Return whether a job of a rule failed, which is of all tasks of a run and split, or of one of them."""
+    jobs = [(split, *task) for split, tasks in run.evaluates.items() for task in [(), *((task,) for task in tasks)]]
+    logs = folder / "logs" / rule
+    return any(str(logs / f"{'.'.join((run.name, *job))}.log") in failed for job in jobs)
 
 
 def _count(files: list[Path], is_running: bool, has_failed: bool) -> Count:

@@ -53,9 +53,9 @@ def _key(experiment: Experiment, unscored: set[str]) -> Iterator[str]:
     tasks += [one.name for one in _unanswered(experiment) if one.is_judged]
     if judge is None or not tasks or os.environ.get(judge.key_variable):
         return
-    if judge.endpoint == OPENAI or "key_variable" in judge.model_fields_set:
+    if judge.url == OPENAI or "key_variable" in judge.model_fields_set:
         yield (
-            f"tasks {', '.join(tasks)}: the judge at {judge.endpoint} needs a key, and the environment variable "
+            f"tasks {', '.join(tasks)}: the judge at {judge.url} needs a key, and the environment variable "
             f"{judge.key_variable} is not set; set it, or name another one in evaluation.judge.key_variable"
         )
 

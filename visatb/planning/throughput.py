@@ -7,6 +7,7 @@ from statistics import median
 
 import pandas as pd
 
+from visatb.balancing.run_names import RunName
 from visatb.config.resources import ThroughputConfig
 from visatb.errors import VisatbError
 from visatb.runtime.files import read_parquet
@@ -14,7 +15,6 @@ from visatb.training.history_file import history
 
 TRAININGS = ("mini", "plus", "single", "final")
 PREDICT = "predict"
-_PREFIXES = {"mini-only-": "mini", "plus-": "plus", "large-only-": "plus", "single-": "single"}
 
 Speeds = Mapping[str, float]
 """`TRAININGS` or `PREDICT` -> tokens a second of one GPU, or of one process on CPUs."""
@@ -56,16 +56,10 @@ def measured_speeds(experiment: Path) -> dict[str, float]:
     """Return the median speed of each kind of job that an experiment's folder tells of."""
     found: dict[str, list[float]] = defaultdict(list)
     for log in sorted(experiment.glob("runs/*/training.jsonl")):
-        found[kind_of(log.parent.name)] += _training_speed(log)
+        found[RunName.parse(log.parent.name).resources] += _training_speed(log)
     for benchmark in sorted(experiment.glob("benchmarks/predict/*.tsv")):
         found[PREDICT] += _answering_speed(benchmark, experiment / "predictions")
     return {kind: median(numbers) for kind, numbers in found.items() if numbers}
-
-
-def kind_of(run: str) -> str:
-    """Return which of `TRAININGS` a run of this name is."""
-    prefixes = (kind for prefix, kind in _PREFIXES.items() if run.startswith(prefix))
-    return "mini" if run == "mini" else next(prefixes, "final")
 
 
 def _training_speed(path: Path) -> list[float]:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from visatb.balancing.jobs import WeightsJob
 from visatb.balancing.variants import variant_blocks
-from visatb.config.balancing import BalanceSettings
 from visatb.config.types import Section
 from visatb.experiment.experiment import Experiment
-from visatb.scores.columns import Column
-from visatb.scores.metrics import METRICS
+from visatb.experiment.jobs.balancing import weights_job
+from visatb.scores.columns import Column, columns_of
 
 TaskGroups = Mapping[str, tuple[str, ...]]
 """Group -> its tasks."""
@@ -25,8 +25,7 @@ class ColumnsSection(Section):
 
     def columns(self) -> list[Column]:
         """Return the columns with the direction of their metrics."""
-        pairs = [(task, metric) for task, metrics in self.metrics.items() for metric in metrics]
-        return [Column(task, metric, METRICS[metric].higher_is_better) for task, metric in pairs]
+        return columns_of(self.metrics)
 
 
 class BalancingFiguresJob(Section):
@@ -93,26 +92,14 @@ class DataTableJob(ColumnsSection):
     instructions: Mapping[str, str] = {}
 
 
-class ExplorerJob(ColumnsSection):
+class ExplorerJob(WeightsJob):
     """The page on which other settings can be tried.
 
     Attributes:
         experiment: its name.
-        groups: group -> its tasks.
-        settings: how scores become weights.
-        bootstrap: draws behind the 95 % intervals.
-        seed: of these draws.
-        fixed: task -> given weight, of the tasks that take no part.
-        remarks: what readers must know of how the scores came about.
     """
 
     experiment: str
-    groups: TaskGroups
-    settings: BalanceSettings
-    bootstrap: int
-    seed: int
-    fixed: Mapping[str, float] = {}
-    remarks: tuple[str, ...] = ()
 
 
 class ExportJob(Section):
@@ -150,7 +137,7 @@ def balancing_figures_job(experiment: Experiment) -> BalancingFiguresJob:
 
 def benchmark_figures_job(experiment: Experiment) -> BenchmarkFiguresJob:
     """Return what the figures of the benchmark depend on."""
-    return BenchmarkFiguresJob(metrics=_metrics(experiment), remarks=experiment.remarks)
+    return BenchmarkFiguresJob(metrics=experiment.metrics, remarks=experiment.remarks)
 
 
 def training_figures_job(experiment: Experiment) -> TrainingFiguresJob:
@@ -167,28 +154,18 @@ def benchmark_table_job(experiment: Experiment) -> BenchmarkTableJob:
     """Return what the typeset benchmark depends on. Variants that have a row stand in blocks of what they change."""
     settings = {name: experiment.balance_settings(name) for name in experiment.balancings}
     blocks = variant_blocks(settings, experiment.config.methods)
-    return BenchmarkTableJob(metrics=_metrics(experiment), groups=experiment.groups, blocks=blocks)
+    return BenchmarkTableJob(metrics=experiment.metrics, groups=experiment.groups, blocks=blocks)
 
 
 def data_table_job(experiment: Experiment) -> DataTableJob:
     """Return what the typeset table of the data depends on."""
     instructions = {task: source.instruction for task, source in experiment.sources.items() if source.instruction}
-    return DataTableJob(metrics=_metrics(experiment), groups=experiment.groups, instructions=instructions)
+    return DataTableJob(metrics=experiment.metrics, groups=experiment.groups, instructions=instructions)
 
 
 def explorer_job(experiment: Experiment) -> ExplorerJob:
     """Return what the explorer depends on."""
-    config = experiment.config
-    return ExplorerJob(
-        experiment=experiment.name,
-        metrics=_metrics(experiment),
-        groups=experiment.groups,
-        settings=experiment.balance_settings("visatb"),
-        bootstrap=config.balancing.bootstrap,
-        seed=config.seed,
-        fixed={task: fixed.weight for task, fixed in config.fixed_tasks.items()},
-        remarks=experiment.remarks,
-    )
+    return ExplorerJob(**dict(weights_job(experiment, "visatb")), experiment=experiment.name)
 
 
 def export_job(experiment: Experiment) -> ExportJob:
@@ -207,7 +184,3 @@ def cost_job(experiment: Experiment) -> CostJob:
     """Return what the account of costs depends on."""
     wanted = {run.name: experiment.resources(run.name) for run in experiment.trained_runs}
     return CostJob(gpus={run: resources.gpus * resources.nodes for run, resources in wanted.items()})
-
-
-def _metrics(experiment: Experiment) -> dict[str, list[str]]:
-    return {task: settings.metrics for task, settings in experiment.tasks.items()}

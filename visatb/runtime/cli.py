@@ -177,4 +177,4 @@ def _without_none(kind: Any) -> Any:
 
 def as_json(section: BaseModel) -> str:
     """Return a section as a flag takes it: the keys that have not their defaults, so that a new key changes nothing."""
-    return section.model_dump_json(exclude_defaults=True)
+    return section.model_dump_json(exclude_defaults=True, by_alias=True)

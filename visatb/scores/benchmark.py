@@ -1,6 +1,6 @@
 """The benchmark table: test scores of every method, with dI and dE of Eq. 9 against single-task learning."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -14,31 +14,34 @@ from visatb.scores.tidy import tidy_scores
 
 SINGLE_TASK = "stl"
 
-
-def test_scores(folder: str | Path, methods: Sequence[str], columns: Sequence[Column]) -> pd.DataFrame:
-    """Return the tidy scores of every method's runs from ``<folder>/<run>/test/<task>.parquet``.
-
-    STL has one run a task, ``single-<task>``; every other method is one run of its own name.
-    """
-    tasks = list(dict.fromkeys(column.task for column in columns))
-    runs = [(f"single-{task}" if method == SINGLE_TASK else method, task) for method in methods for task in tasks]
-    files = [(run, "test", task, Path(folder) / run / "test" / f"{task}.parquet") for run, task in runs]
-    return tidy_scores(files)
+Runs = Mapping[str, Mapping[str, str]]
+"""Method -> task -> the run that answers it: of STL one run a task, of every other method the same one."""
 
 
-def benchmark_table(scores: pd.DataFrame, methods: Sequence[str], columns: Sequence[Column]) -> pd.DataFrame:
+def test_scores(folder: str | Path, runs: Runs) -> pd.DataFrame:
+    """Return the tidy scores of every method's runs from ``<folder>/<run>/test/<task>.parquet``."""
+    answered = [(run, task) for by_task in runs.values() for task, run in by_task.items()]
+    return tidy_scores((run, "test", task, Path(folder) / run / "test" / f"{task}.parquet") for run, task in answered)
+
+
+def benchmark_table(scores: pd.DataFrame, runs: Runs, columns: Sequence[Column]) -> pd.DataFrame:
     """Return ``method``, one column a score, ``dI`` and ``dE`` in percent.
+
+    Args:
+        scores: as `test_scores` returns them.
+        runs: of every method.
+        columns: what the scores are.
 
     The last two are over the tasks of `compared_tasks`; they are empty without STL or such a task.
     """
     cells = scores.set_index(["run", "task", "metric"])["value"]
-    rows = {}
-    for method in methods:
-        runs = [f"single-{column.task}" if method == SINGLE_TASK else method for column in columns]
-        rows[method] = [cells[run, column.task, column.metric] for run, column in zip(runs, columns, strict=True)]
+    rows = {
+        method: [cells[by_task[column.task], column.task, column.metric] for column in columns]
+        for method, by_task in runs.items()
+    }
     table = pd.DataFrame.from_dict(rows, orient="index", columns=column_names(columns))
     overall = pd.DataFrame(index=table.index, columns=["dI", "dE"], dtype=float)
-    compared = compared_tasks(table, columns) if SINGLE_TASK in methods else []
+    compared = compared_tasks(table, columns) if SINGLE_TASK in runs else []
     if compared:
         kept = [column for column in columns if column.task in compared]
         improvements = improvement(_named(table, columns, kept), SINGLE_TASK, kept).drop(index=SINGLE_TASK)
@@ -49,28 +52,34 @@ def benchmark_table(scores: pd.DataFrame, methods: Sequence[str], columns: Seque
 def benchmark_intervals(
     folder: str | Path,
     table: pd.DataFrame,
+    runs: Runs,
     columns: Sequence[Column],
     replicates: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Return 95 % intervals of dI and dE of every method of a `benchmark_table`, and of every difference of two.
 
-    The columns are those of `overall_intervals`; ``folder`` holds the per-sample scores
-    (`test_scores`). There are no rows without STL or a task that it can be compared in.
+    The columns are those of `overall_intervals`. There are no rows without STL or a task that it can be compared in.
+
+    Args:
+        folder: holds the per-sample scores (`test_scores`).
+        table: whose methods are compared.
+        runs: of every method.
+        columns: what the scores are.
+        replicates: draws of the bootstrap.
+        seed: of these draws.
     """
     methods = list(table["method"])
     compared = compared_tasks(table.set_index("method"), columns) if SINGLE_TASK in methods else []
     kept = [column for column in columns if column.task in compared]
     if not kept:
         return pd.DataFrame(columns=INTERVAL_COLUMNS)
-    runs = {
-        method: [f"single-{column.task}" if method == SINGLE_TASK else method for column in kept] for method in methods
-    }
+    compared_runs = {method: [runs[method][column.task] for column in kept] for method in methods}
     samples = [
-        scored_samples(name, folder, "test", column, [runs[method][place] for method in methods])
+        scored_samples(name, folder, "test", column, [compared_runs[method][place] for method in methods])
         for place, (name, column) in enumerate(zip(column_names(kept), kept, strict=True))
     ]
-    return overall_intervals(samples, runs, SINGLE_TASK, kept, replicates, seed)
+    return overall_intervals(samples, compared_runs, SINGLE_TASK, kept, replicates, seed)
 
 
 def lower_is_better(columns: Sequence[Column]) -> list[str]:

@@ -1,11 +1,10 @@
 """Columns of tables of scores: a metric of a task."""
 
-import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from visatb.runtime.words_on_command_lines import named_value
+from visatb.errors import VisatbError
 from visatb.scores.metrics import METRICS
 
 Groups = Mapping[str, Sequence[str]]
@@ -21,21 +20,15 @@ class Column:
     higher_is_better: bool = True
 
 
-def column(text: str) -> Column:
-    """Read ``task:metric`` as a validation column."""
-    task, _, metric = text.rpartition(":")
-    if not task or metric not in METRICS:
-        raise argparse.ArgumentTypeError(f"expected task:metric with a metric of {', '.join(METRICS)}, found '{text}'")
-    return Column(task, metric, METRICS[metric].higher_is_better)
+def columns_of(metrics: Mapping[str, Sequence[str]]) -> list[Column]:
+    """Return a column for each of a task's metrics, given as task -> metrics.
 
-
-def task_metrics(text: str) -> tuple[str, list[str]]:
-    """Read ``task=metric,metric``."""
-    task, value = named_value(text)
-    metrics = value.split(",")
-    if unknown := [metric for metric in metrics if metric not in METRICS]:
-        raise argparse.ArgumentTypeError(f"{task}: expected metrics of {', '.join(METRICS)}, found {unknown}")
-    return task, metrics
+    Raises:
+        VisatbError: a metric is none of `visatb.scores.metrics.METRICS`.
+    """
+    if unknown := sorted({name for names in metrics.values() for name in names} - set(METRICS)):
+        raise VisatbError(f"metrics: expected some of {', '.join(METRICS)}, found {', '.join(unknown)}")
+    return [Column(task, name, METRICS[name].higher_is_better) for task, names in metrics.items() for name in names]
 
 
 def column_names(columns: Sequence[Column]) -> list[str]:

@@ -62,4 +62,5 @@ def pseudo_values(samples: PairedSamples) -> Floats:
     """Return [runs, samples] values with denominator 1 that have the scores, and their spread to first order."""
     scores = samples.scores()[:, None]
     above, below = samples.numerators, samples.denominators
-    return scores + (above - scores * below) / below.mean(axis=1, keepdims=True)
+    values: Floats = scores + (above - scores * below) / below.mean(axis=1, keepdims=True)
+    return values

@@ -80,11 +80,13 @@ def task_improvements(scores: Floats, baseline: Floats, columns: Sequence[Column
 
 
 def _gain(improvements: Floats) -> Floats:
-    return 100 * improvements.mean(axis=-1)
+    gain: Floats = 100 * improvements.mean(axis=-1)
+    return gain
 
 
 def _loss(improvements: Floats) -> Floats:
-    return 100 * np.maximum(-improvements, 0.0).mean(axis=-1)
+    loss: Floats = 100 * np.maximum(-improvements, 0.0).mean(axis=-1)
+    return loss
 
 
 def _interval(found: Floats, quantity: str) -> tuple[float, float, float]:

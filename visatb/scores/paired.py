@@ -55,7 +55,8 @@ class PairedSamples:
 
     def scores(self) -> Floats:
         """Return the score [runs] of each run."""
-        return self.numerators.sum(axis=1) / self.denominators.sum(axis=1)
+        scores: Floats = self.numerators.sum(axis=1) / self.denominators.sum(axis=1)
+        return scores
 
     def image_sums(self) -> tuple[list[str], Floats, Floats]:
         """Return the distinct images, and the numerators and denominators [runs, images] summed over each."""
@@ -113,13 +114,15 @@ def by_column(samples: Sequence[PairedSamples], needs: Mapping[str, Sequence[str
 def influences(numerators: Floats, denominators: Floats) -> Floats:
     """Return [runs, images] how much each image moves each run's score, to first order."""
     total = denominators.sum(axis=1, keepdims=True)
-    return (numerators - numerators.sum(axis=1, keepdims=True) / total * denominators) / total
+    moved: Floats = (numerators - numerators.sum(axis=1, keepdims=True) / total * denominators) / total
+    return moved
 
 
 def spread(influences: Floats) -> Floats:
     """Return the standard error [...] of a score whose images move it by ``influences`` [..., images]."""
     images = influences.shape[-1]
-    return np.sqrt(images / (images - 1) * (influences**2).sum(axis=-1))
+    error: Floats = np.sqrt(images / (images - 1) * (influences**2).sum(axis=-1))
+    return error
 
 
 def _alignment_problems(first: str, run: str, indexed: Mapping[str, pd.DataFrame]) -> list[str]:

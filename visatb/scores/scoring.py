@@ -83,7 +83,8 @@ def score_predictions(
 
 def _scored_texts(metric: str, predictions: pa.Table, verdicts: pa.Table | None) -> list[str]:
     if METRICS[metric].needs != "verdicts":
-        return predictions["prediction"].to_pylist()
+        answers: list[str] = predictions["prediction"].to_pylist()
+        return answers
     if verdicts is None:
-        raise VisatbError(f"the metric {metric} needs a judge's verdicts on the predictions; run judge.py first")
+        raise VisatbError(f"the metric {metric} needs a judge's verdicts on the predictions; have them judged first")
     return verdict_texts(predictions["id"].to_pylist(), verdicts)

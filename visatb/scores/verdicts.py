@@ -48,7 +48,8 @@ def verdict_texts(ids: Sequence[str], verdicts: pa.Table) -> list[str]:
         raise VisatbError(
             f"the {len(verdicts)} verdicts are not on these {len(ids)} predictions; have the judge grade these"
         )
-    return verdicts["verdict"].to_pylist()
+    texts: list[str] = verdicts["verdict"].to_pylist()
+    return texts
 
 
 def cost_words(verdicts: pa.Table) -> str:

@@ -37,7 +37,7 @@ def write_page(
         output: the page.
     """
     outcomes = _outcomes(tables)
-    shown = drawn(outcomes, number)
+    shown = draw_examples(outcomes, number)
     of_type = {row["id"]: row for row in types}
     of_sample = _votes(votes, {row["id"] for row in shown})
     total = sum(map(len, outcomes.values()))
@@ -53,7 +53,7 @@ def as_script(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def drawn(outcomes: Mapping[str, Sequence[Row]], number: int) -> list[Row]:
+def draw_examples(outcomes: Mapping[str, Sequence[Row]], number: int) -> list[Row]:
     """Return about ``number`` rows, as many of each outcome as there are or fit, always the same ones."""
     queues = [sorted(rows, key=lambda row: sha256(row["id"].encode()).digest()) for rows in outcomes.values()]
     picked: list[Row] = []

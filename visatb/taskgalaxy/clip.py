@@ -1,5 +1,6 @@
 """The CLIP of transformers that embeds types and pictures."""
 
+import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,9 @@ from visatb.errors import VisatbError
 from visatb.models.hub import from_hub_or_folder, not_found
 from visatb.runtime.devices import computes_on_cpu
 from visatb.runtime.gpus import claim_gpus
-from visatb.taskgalaxy.embedding import Vectors
+from visatb.taskgalaxy.embedding import Vectors, embed, fingerprint, type_texts
+from visatb.taskgalaxy.jobs import EmbeddingJob, TypeEmbeddingJob
+from visatb.taskgalaxy.tables import Row
 
 
 class Clip:
@@ -48,6 +51,44 @@ class Clip:
         images = list(self._threads.map(_read, paths))
         pixels = self._processor(images=images, return_tensors="pt")["pixel_values"].to(self._device)
         return _array(self._model.get_image_features(pixel_values=pixels).pooler_output)
+
+
+def embed_types(job: TypeEmbeddingJob, types: Sequence[Row], shards: Path, output: Path) -> None:
+    """Write the unit vectors of types, ``(len(types), projection_dim)``; `embed` keeps them in ``shards``."""
+    texts = type_texts(types, job.text)
+    clip = Clip(job.checkpoint, job.gpus, "embed_types")
+    embed(
+        keys=[hashlib.sha256(text.encode()).hexdigest() for text in texts],
+        vectors_of=lambda numbers: clip.texts([texts[number] for number in numbers]),
+        shards=shards / "types" / fingerprint(job.checkpoint),
+        output=output,
+        label="embed_types",
+        sizes=(job.batch_size, job.shard_size),
+    )
+
+
+def embed_pictures(
+    job: EmbeddingJob, pictures: Sequence[Row], images: Path, shards: Path, output: Path, threads: int
+) -> None:
+    """Write the unit vectors of pictures, ``(len(pictures), projection_dim)``; `embed` keeps them in ``shards``.
+
+    Args:
+        job: the CLIP.
+        pictures: with ``image``, relative to ``images``, and ``digest``.
+        images: folder of pictures.
+        shards: folder of what is embedded already.
+        output: .npy.
+        threads: that read pictures.
+    """
+    clip = Clip(job.checkpoint, job.gpus, "embed_images", threads)
+    embed(
+        keys=[row["digest"] for row in pictures],
+        vectors_of=lambda numbers: clip.pictures([images / pictures[number]["image"] for number in numbers]),
+        shards=shards / "images" / fingerprint(job.checkpoint),
+        output=output,
+        label="embed_images",
+        sizes=(job.batch_size, job.shard_size),
+    )
 
 
 def _array(vectors: torch.Tensor) -> Vectors:

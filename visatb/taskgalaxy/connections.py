@@ -1,28 +1,19 @@
-"""The endpoints of a config: what a reply depends on, apart from how it is had.
+"""How the endpoints of a stage are reached, which is no part of its job, and the keys that they need."""
 
-So a workflow can let another address, price or budget make nothing again.
-"""
-
-import json
 import os
+from pathlib import Path
+from typing import Any
 
-from visatb.config.endpoints import OPENAI, Endpoint
+from visatb.config.endpoints import OPENAI
 from visatb.config.taskgalaxy import ModelEndpoint, TaskGalaxyConfig
+from visatb.endpoints.endpoint import Endpoint, endpoint_of
 from visatb.errors import VisatbError, bullet_list
+from visatb.runtime.untracked import VARIABLE, untracked
+from visatb.taskgalaxy.asking import Asking
+from visatb.taskgalaxy.jobs import RequestJob
 
-REQUESTED = ("model", "parameters")
-"""The keys of an endpoint that a reply depends on."""
-
-
-def requested(config: TaskGalaxyConfig, name: str) -> str:
-    """Return what ``--endpoint`` is given: all that a reply depends on."""
-    return json.dumps({"name": name} | config.endpoints[name].model_dump(include=set(REQUESTED)), sort_keys=True)
-
-
-def connections(config: TaskGalaxyConfig) -> str:
-    """Return what ``--connections`` is given."""
-    reached = {name: one.model_dump(exclude=set(REQUESTED)) for name, one in config.endpoints.items()}
-    return json.dumps({"endpoints": reached, "budget": config.budget}, sort_keys=True)
+SECTION = "taskgalaxy"
+"""Where `visatb.taskgalaxy.jobs.connections` stands among what runs no job again."""
 
 
 def require_keys(config: TaskGalaxyConfig) -> None:
@@ -30,32 +21,49 @@ def require_keys(config: TaskGalaxyConfig) -> None:
 
     A key is needed by OpenAI itself, and wherever the config names its variable; a local server needs none.
     """
-    asked = {config.expansion.endpoint, config.filter.endpoint, config.writing.endpoint, *config.voting.endpoints}
+    used = {config.expansion.endpoint, config.filter.endpoint, config.writing.endpoint, *config.voting.endpoints}
     missing = [
-        f"taskgalaxy.endpoints.{name}: {one.address} needs a key, and {one.key_variable} is not set"
+        f"taskgalaxy.endpoints.{name}: {one.url} needs a key, and {one.key_variable} is not set"
         for name, one in config.endpoints.items()
-        if name in asked
-        and (one.address == OPENAI or "key_variable" in one.model_fields_set)
+        if name in used
+        and (one.url == OPENAI or "key_variable" in one.model_fields_set)
         and not os.environ.get(one.key_variable)
     ]
     if missing:
         raise VisatbError(f"set these environment variables, or name others in key_variable:\n{bullet_list(missing)}")
 
 
-def endpoint_from(name: str, one: ModelEndpoint) -> Endpoint:
-    """Return an endpoint of the config as those who ask know it."""
-    return Endpoint(
-        url=one.address,
-        model=one.model,
-        parameters=dict(one.parameters),
-        key_variable=one.key_variable,
-        concurrency=one.concurrency,
-        timeout=one.timeout,
-        retries=one.retries,
+def asking_of(stage: str, job: RequestJob, replies: Path) -> Asking:
+    """Return how a stage asks; its replies are kept in a folder of ``replies``."""
+    return Asking(stage, replies, job.attempts, _connections()["budget"])
+
+
+def endpoints_of(job: RequestJob) -> list[Endpoint]:
+    """Return the models of a job with how they are reached.
+
+    Raises:
+        VisatbError: the workflow has not told how.
+    """
+    reached = _connections()["endpoints"]
+    return [
+        _endpoint(one.name, ModelEndpoint.model_validate(reached[one.name] | one.model_dump(exclude={"name"})))
+        for one in job.models
+    ]
+
+
+def _connections() -> dict[str, Any]:
+    values = untracked(SECTION)
+    if not values:
+        raise VisatbError(f"{VARIABLE} does not say how the endpoints of {SECTION} are reached; the workflow sets it")
+    return values
+
+
+def _endpoint(name: str, one: ModelEndpoint) -> Endpoint:
+    return endpoint_of(
+        one,
         name=name,
         role=f"the endpoint '{name}'",
-        section=f"taskgalaxy.endpoints.{name}",
-        address_key="address",
+        section=f"{SECTION}.endpoints.{name}",
         prices=(one.prices.input, one.prices.output) if one.prices else None,
         image_tokens=one.image_tokens,
     )

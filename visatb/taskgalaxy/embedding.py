@@ -10,11 +10,13 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from visatb.endpoints.prompts import Prompt
 from visatb.errors import VisatbError
 from visatb.runtime.digests import checksums
 from visatb.runtime.files import atomic_path
 from visatb.runtime.locking import alone_in
 from visatb.runtime.progress import Progress, say
+from visatb.taskgalaxy.tables import Row
 
 Vectors = NDArray[np.float32]
 SHARD = "*.npz"
@@ -31,6 +33,18 @@ def unit_vectors(vectors: NDArray[Any]) -> Vectors:
     if not np.isfinite(lengths).all() or not (lengths > 0).all():
         raise VisatbError("the CLIP gives vectors that are zero or not finite; look at taskgalaxy.embedding.checkpoint")
     return (wide / lengths).astype(np.float32)
+
+
+def read_vectors(path: str | Path) -> Vectors:
+    """Return vectors that `embed` has written, a row each, mapped into memory."""
+    vectors: Vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+    return vectors
+
+
+def type_texts(types: Sequence[Row], text: str) -> list[str]:
+    """Return what is embedded of each type: ``text`` with its names in the places ``{level_1}`` to ``{level_3}``."""
+    form, levels = Prompt("", text), ("level_1", "level_2", "level_3")
+    return [form.filled(**{level: row[level] for level in levels}) for row in types]
 
 
 def embed(

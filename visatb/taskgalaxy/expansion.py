@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from visatb.config.endpoints import Endpoint
 from visatb.endpoints.client import Question
+from visatb.endpoints.endpoint import Endpoint
 from visatb.endpoints.prompts import Prompt
-from visatb.taskgalaxy.asking import Asking, Use, ask
-from visatb.taskgalaxy.replies import read_types
+from visatb.taskgalaxy.asking import Asking, ask
+from visatb.taskgalaxy.replies import parse_types
 from visatb.taskgalaxy.tables import Row, kept, rejected
 from visatb.taskgalaxy.types import ARROW, TaskType, comparable, normalised
 
@@ -56,7 +56,6 @@ def expand(
     prompt: Prompt,
     endpoint: Endpoint,
     asking: Asking,
-    use: Use,
 ) -> list[Row]:
     """Return every type that was given or proposed as rows of `TYPE_SCHEMA`, in the tree's order; rejected ones last.
 
@@ -66,7 +65,6 @@ def expand(
         prompt: with the places ``{parent}``, ``{known}`` and ``{number}``.
         endpoint: who proposes.
         asking: how.
-        use: what the requests took is added here.
 
     A name counts as named before where the same place has it in another writing; a level-3 name, also where the same
     level-1 type has it elsewhere. A place for which no usable reply comes keeps the children that it has.
@@ -74,7 +72,7 @@ def expand(
     tree = _planted(seeds)
     for depth, number in enumerate(numbers):
         if number:
-            _grow(tree, tree.at_depth(depth), number, prompt, endpoint, asking, use)
+            _grow(tree, tree.at_depth(depth), number, prompt, endpoint, asking)
     return _rows(tree)
 
 
@@ -96,10 +94,9 @@ def _grow(
     prompt: Prompt,
     endpoint: Endpoint,
     asking: Asking,
-    use: Use,
 ) -> None:
-    questions = [(_question(tree, place, number, prompt), endpoint) for place in places]
-    outcomes = ask(asking, questions, lambda _, text: read_types(text), use)
+    prompts = [(_prompt(tree, place, number, prompt), endpoint) for place in places]
+    outcomes = ask(asking, prompts, lambda _, text: parse_types(text))
     for place, outcome in zip(places, outcomes, strict=True):
         if outcome.value is None:
             tree.refused.append({"place": place, "name": "", **rejected(outcome.reason, outcome.detail)})
@@ -111,7 +108,7 @@ def _grow(
                 tree.add(place, name, "model")
 
 
-def _question(tree: _Tree, place: Path, number: int, prompt: Prompt) -> Question:
+def _prompt(tree: _Tree, place: Path, number: int, prompt: Prompt) -> Question:
     known = "\n".join(f"- {name}" for name in tree.children.get(place, [])) or "- (nothing yet)"
     return Question(prompt.system, prompt.filled(parent=ARROW.join(place) or ROOT, known=known, number=str(number)))
 

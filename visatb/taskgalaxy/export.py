@@ -4,11 +4,11 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from visatb.config.taskgalaxy import ExportConfig
 from visatb.errors import VisatbError, bullet_list
 from visatb.runtime.files import atomic_path, write_table
 from visatb.taskgalaxy.clusters import clusters
@@ -18,39 +18,20 @@ from visatb.taskgalaxy.tables import EXPORT_SCHEMA, KEPT, Row, kept, rejected, w
 SPLITS = ("train", "val", "test")
 
 
-@dataclass(frozen=True)
-class Exporting:
-    """How samples become tasks and splits.
-
-    Attributes:
-        by: ``level_1`` or ``cluster``.
-        clusters: their number.
-        seed: of clusters and splits.
-        min_samples: of a task in all.
-        shares: of the pictures that become val and test.
-    """
-
-    by: str
-    clusters: int
-    seed: int
-    min_samples: int
-    shares: tuple[float, float]
-
-
-def task_of_types(types: Sequence[Row], vectors: Vectors, used: set[str], exporting: Exporting) -> dict[str, str]:
+def task_of_types(types: Sequence[Row], vectors: Vectors, used: set[str], settings: ExportConfig) -> dict[str, str]:
     """Return type id -> task, of the types that accepted samples have.
 
     Args:
         types: rows of `TYPE_SCHEMA`.
         vectors: their embeddings, in the same order.
         used: ids of the types of accepted samples.
-        exporting: how.
+        settings: what ``task`` says, the number of clusters and their seed.
     """
     numbers = [number for number, row in enumerate(types) if row["id"] in used]
-    if exporting.by == "level_1":
+    if settings.task == "level_1":
         return {types[number]["id"]: types[number]["level_1"] for number in numbers}
-    found = clusters(vectors[numbers], exporting.clusters, exporting.seed)
-    width = len(str(exporting.clusters))
+    found = clusters(vectors[numbers], settings.clusters, settings.seed)
+    width = len(str(settings.clusters))
     return {
         types[number]["id"]: f"cluster-{cluster + 1:0{width}d}" for number, cluster in zip(numbers, found, strict=True)
     }
@@ -64,8 +45,8 @@ def split_of(digest: str, seed: int, shares: tuple[float, float]) -> str:
     return "test" if drawn < sum(shares) else "train"
 
 
-def exported(
-    samples: Sequence[Row], types: Sequence[Row], task_of: Mapping[str, str], exporting: Exporting
+def export_rows(
+    samples: Sequence[Row], types: Sequence[Row], task_of: Mapping[str, str], settings: ExportConfig
 ) -> list[Row]:
     """Return accepted samples as rows of `EXPORT_SCHEMA`, ordered by id; those of small tasks are rejected."""
     levels = {row["id"]: {name: row[name] for name in ("level_1", "level_2", "level_3")} for row in types}
@@ -75,7 +56,7 @@ def exported(
         | levels[sample["type"]]
         | {
             "task": task_of[sample["type"]],
-            "split": split_of(sample["digest"], exporting.seed, exporting.shares),
+            "split": split_of(sample["digest"], settings.seed, (settings.val, settings.test)),
             **kept(),
         }
         for sample in sorted(samples, key=lambda sample: sample["id"])
@@ -83,7 +64,7 @@ def exported(
     sizes = Counter(row["task"] for row in rows)
     filled = {(row["task"], row["split"]) for row in rows}
     for row in rows:
-        if sizes[row["task"]] < exporting.min_samples:
+        if sizes[row["task"]] < settings.min_samples:
             row |= rejected("task with too few samples", f"{row['task']}: {sizes[row['task']]}")
         elif missing := [split for split in SPLITS if (row["task"], split) not in filled]:
             row |= rejected("task without samples in a split", f"{row['task']}: {', '.join(missing)}")

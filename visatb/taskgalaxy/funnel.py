@@ -9,7 +9,7 @@ import pandas as pd
 
 from visatb.errors import VisatbError
 from visatb.runtime.files import read_parquet
-from visatb.taskgalaxy.tables import KEPT, read_use
+from visatb.taskgalaxy.tables import KEPT, read_usage
 
 STAGES = (
     ("expand_types", "types"),
@@ -49,8 +49,8 @@ def funnel(tables: Mapping[str, str | Path]) -> tuple[pd.DataFrame, pd.DataFrame
     for stage, unit in STAGES:
         table = read_parquet(tables[stage], ["status", "reason"]).to_pylist()
         count = Counter(row["status"] for row in table)
-        use = read_use(tables[stage])
-        rows.append({"stage": stage, "unit": unit, "given": len(table), "kept": count[KEPT]} | _use(use))
+        usage = read_usage(tables[stage])
+        rows.append({"stage": stage, "unit": unit, "given": len(table), "kept": count[KEPT]} | _usage(usage))
         found = Counter(row["reason"] for row in table if row["status"] != KEPT)
         reasons += [{"stage": stage, "reason": reason, "count": number} for reason, number in found.most_common()]
     _check_none_lost(rows)
@@ -59,9 +59,9 @@ def funnel(tables: Mapping[str, str | Path]) -> tuple[pd.DataFrame, pd.DataFrame
     return frame, pd.DataFrame(reasons, columns=["stage", "reason", "count"])
 
 
-def _use(use: Mapping[str, Any]) -> dict[str, Any]:
-    numbers = {name: use.get(name) for name in ("requests", "prompt_tokens", "completion_tokens", "cost")}
-    return numbers | {"models": ", ".join(use.get("models", [])) or None}
+def _usage(usage: Mapping[str, Any]) -> dict[str, Any]:
+    numbers = {name: usage.get(name) for name in ("requests", "prompt_tokens", "completion_tokens", "cost")}
+    return numbers | {"models": ", ".join(usage.get("models", [])) or None}
 
 
 def _check_none_lost(rows: Sequence[Mapping[str, Any]]) -> None:

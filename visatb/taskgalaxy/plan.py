@@ -98,7 +98,7 @@ def _row(config: TaskGalaxyConfig, stage: _Stage) -> dict[str, object]:
     }
 
 
-def plan_text(table: pd.DataFrame, budget: float | None) -> str:
+def format_plan(table: pd.DataFrame, budget: float | None) -> str:
     """Return the plan for people, with its sums and what the budget makes of it."""
     shown = table.drop(columns="model")
     lines = [text_table(shown.map(_cell))]

@@ -1,5 +1,7 @@
 """The prompts of the stages, and the places that each has."""
 
+from pathlib import Path
+
 from visatb.config.taskgalaxy import TaskGalaxyConfig
 from visatb.endpoints.prompts import Prompt, read_prompt_file
 
@@ -11,7 +13,7 @@ PLACES = {
 }
 
 
-def read_prompt(stage: str, path: str) -> Prompt:
+def read_prompt(stage: str, path: str | Path) -> Prompt:
     """Read the prompt of ``expand``, ``filter``, ``write`` or ``vote``; raises `VisatbError` with its mistakes."""
     return read_prompt_file(path, f"prompt to {stage}", PLACES[stage], PLACES[stage])
 

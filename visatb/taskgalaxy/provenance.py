@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from visatb import __version__
+from visatb.config.endpoints import Connection
 from visatb.config.taskgalaxy import TaskGalaxyConfig
 from visatb.runtime.tables import text_table
 
@@ -22,9 +23,7 @@ def provenance(config: TaskGalaxyConfig, files: Mapping[str, str | Path], funnel
         files: name -> seeds, prompts and exported files, whose SHA-256 is noted.
         funnel: the stages' numbers.
     """
-    hidden: dict[str, Any] = {
-        "endpoints": {"__all__": {"address", "key_variable", "concurrency", "timeout", "retries"}}
-    }
+    hidden: dict[str, Any] = {"endpoints": {"__all__": set(Connection.model_fields)}}
     settings = config.model_dump(exclude={**hidden, "budget": True, "browse": True})
     digests = {name: hashlib.sha256(Path(path).read_bytes()).hexdigest() for name, path in files.items()}
     stages = [
@@ -33,7 +32,7 @@ def provenance(config: TaskGalaxyConfig, files: Mapping[str, str | Path], funnel
     return {"visatb": __version__, "settings": settings, "sha256": digests, "stages": stages}
 
 
-def provenance_markdown(found: Mapping[str, Any], reasons: pd.DataFrame, tasks: pd.DataFrame) -> str:
+def format_provenance(found: Mapping[str, Any], reasons: pd.DataFrame, tasks: pd.DataFrame) -> str:
     """Return the same for people: numbers of each stage, reasons of rejection, models, tasks."""
     settings = found["settings"]
     stages = pd.DataFrame(found["stages"])
@@ -54,7 +53,7 @@ def provenance_markdown(found: Mapping[str, Any], reasons: pd.DataFrame, tasks: 
     return "\n\n".join(parts) + "\n"
 
 
-def funnel_text(stages: pd.DataFrame) -> str:
+def format_funnel(stages: pd.DataFrame) -> str:
     """Return the funnel as a table of text."""
     return text_table(_words(stages[["stage", "unit", *_NUMBERS]]), left=["stage", "unit"])
 

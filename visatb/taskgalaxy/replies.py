@@ -41,7 +41,7 @@ def _first_object(text: str) -> dict[str, Any] | None:
     return None
 
 
-def read_types(text: str) -> list[str]:
+def parse_types(text: str) -> list[str]:
     """Return the names of ``{"types": [...]}``."""
     names = json_object(text).get("types")
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
@@ -49,7 +49,7 @@ def read_types(text: str) -> list[str]:
     return names
 
 
-def read_numbers(text: str, count: int) -> list[int]:
+def parse_numbers(text: str, count: int) -> list[int]:
     """Return the numbers from 1 to ``count`` of ``{"suitable": [...]}``, in order, each once."""
     numbers = json_object(text).get("suitable")
     if not isinstance(numbers, list):
@@ -62,7 +62,7 @@ def read_numbers(text: str, count: int) -> list[int]:
     return sorted(set(numbers))
 
 
-def read_exchange(text: str) -> tuple[str, str]:
+def parse_exchange(text: str) -> tuple[str, str]:
     """Return the texts of ``{"question": ..., "answer": ...}``."""
     value = json_object(text)
     return _text(value, "question"), _text(value, "answer")
@@ -83,7 +83,7 @@ def _text(value: dict[str, Any], key: str) -> str:
     return found.strip()
 
 
-def read_votes(text: str) -> tuple[int, int, str]:
+def parse_votes(text: str) -> tuple[int, int, str]:
     """Return the votes, 0 or 1, on question and answer, and the reason, of a judge's reply."""
     value = json_object(text)
     votes = [value.get(key) for key in ("question", "answer")]

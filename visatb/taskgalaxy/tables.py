@@ -60,16 +60,16 @@ def sample_id(digest: str, type_id: str) -> str:
     return hashlib.sha256(f"{digest}/{type_id}".encode()).hexdigest()[:16]
 
 
-def write_stage(path: str | Path, rows: list[Row], schema: pa.Schema, use: Mapping[str, Any] | None = None) -> None:
-    """Write a stage's table. ``use``: what its requests took (`visatb.taskgalaxy.asking.Use`)."""
+def write_stage(path: str | Path, rows: list[Row], schema: pa.Schema, usage: Mapping[str, Any] | None = None) -> None:
+    """Write a stage's table. ``usage``: what its requests took (`visatb.taskgalaxy.asking.Usage`) as JSON values."""
     names = [row["id"] for row in rows] if "id" in schema.names and "judge" not in schema.names else []
     if len(set(names)) < len(names):
         raise VisatbError(f"{path}: an id is there twice; this is a mistake of the program, not of yours")
     table = pa.Table.from_pylist(rows, schema=schema)
-    write_parquet(path, table.replace_schema_metadata({"visatb": json.dumps(dict(use or {}))}))
+    write_parquet(path, table.replace_schema_metadata({"visatb": json.dumps(dict(usage or {}))}))
 
 
-def read_use(path: str | Path) -> dict[str, Any]:
+def read_usage(path: str | Path) -> dict[str, Any]:
     """Return what the requests of a stage took, empty for a stage that asks nothing."""
     metadata = read_parquet(path).schema.metadata or {}
     return json.loads(metadata.get(b"visatb", b"{}"))

@@ -1,17 +1,24 @@
-"""What a training is told: the numbers that its result depends on, and how it is computed here."""
+"""A training's recipe and machine in the words of transformers."""
 
 from pathlib import Path
 
 from transformers import TrainingArguments
 
-from visatb.config.training import Machine, Recipe
+from visatb.config.training import Recipe
 from visatb.errors import VisatbError
 from visatb.runtime.devices import computes_on_cpu
 from visatb.runtime.processes import world_size
+from visatb.training.jobs import MachineJob
 
 
-def training_arguments(recipe: Recipe, machine: Machine, output: str | Path) -> TrainingArguments:
-    """Return the Trainer's arguments; ``output`` is where its checkpoints go.
+def training_arguments(recipe: Recipe, seed: int, machine: MachineJob, output: str | Path) -> TrainingArguments:
+    """Return the Trainer's arguments.
+
+    Args:
+        recipe: the numbers that the result depends on.
+        seed: of initialisation and batches.
+        machine: how it is computed here.
+        output: where checkpoints go.
 
     Raises:
         VisatbError: the global batch does not split evenly over the processes.
@@ -20,14 +27,7 @@ def training_arguments(recipe: Recipe, machine: Machine, output: str | Path) -> 
     return TrainingArguments(
         output_dir=str(output),
         per_device_train_batch_size=machine.micro_batch_size,
-        num_train_epochs=recipe.epochs,
-        learning_rate=recipe.learning_rate,
-        warmup_steps=recipe.warmup,
-        lr_scheduler_type=recipe.schedule,
-        weight_decay=recipe.weight_decay,
-        adam_beta1=recipe.beta1,
-        adam_beta2=recipe.beta2,
-        max_grad_norm=recipe.max_gradient_norm,
+        **recipe.arguments(),
         bf16=bfloat16,
         tf32=None if on_cpu else bfloat16,
         activation_checkpointing=machine.gradient_checkpointing,
@@ -42,8 +42,8 @@ def training_arguments(recipe: Recipe, machine: Machine, output: str | Path) -> 
         save_strategy="steps",
         save_steps=machine.save_steps,
         logging_steps=10,
-        seed=recipe.seed,
-        data_seed=recipe.seed,
+        seed=seed,
+        data_seed=seed,
         report_to=[],
         disable_tqdm=True,
         remove_unused_columns=False,
@@ -51,7 +51,7 @@ def training_arguments(recipe: Recipe, machine: Machine, output: str | Path) -> 
     )
 
 
-def _accumulation(recipe: Recipe, machine: Machine) -> int:
+def _accumulation(recipe: Recipe, machine: MachineJob) -> int:
     steps, rest = divmod(recipe.global_batch_size, machine.micro_batch_size * world_size())
     if rest or not steps:
         raise VisatbError(

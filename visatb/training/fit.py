@@ -2,8 +2,7 @@
 
 import copy
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch.utils.data import Dataset
 from transformers import PrinterCallback
 from transformers.utils.logging import disable_progress_bar
 
-from visatb.config.training import Machine, Recipe
+from visatb.config.training import Recipe
 from visatb.data.mixtures import read_mixture
 from visatb.models.families import freeze, load_model, load_processor, rope_index, skip_unused_layers
 from visatb.runtime.digests import file_digest, folder_digest
@@ -35,10 +34,10 @@ from visatb.training.batches.packing import PackingCollator
 from visatb.training.checkpoints import WHOLE, Checkpoints, deepspeed_layout, defect, told_if_unwritable
 from visatb.training.deepspeed_setup import prepare_deepspeed
 from visatb.training.history import History
+from visatb.training.jobs import L2T, MachineJob, TrainingJob
 from visatb.training.l2t.instructions import Instructions
-from visatb.training.loss.methods import Method
 from visatb.training.loss.weighting import Weighting, weights_of
-from visatb.training.tracking import TensorBoard, Tracker, WandbProject, WeightsAndBiases
+from visatb.training.tracking import TensorBoard, Tracker, WeightsAndBiases, wandb_project
 from visatb.training.trainer import VitwTrainer
 
 
@@ -70,36 +69,18 @@ class _CheckpointingTrainer(VitwTrainer):
                 self._checkpoints.keep_newest(self._keep)
 
 
-def fit(
-    run: str,
-    mixture: str | Path,
-    base: str,
-    weights: Mapping[str, float] | None,
-    recipe: Recipe,
-    machine: Machine,
-    folder: str | Path,
-    output: str | Path,
-    method: Method | None = None,
-    wandb: WandbProject | None = None,
-    instructions: Instructions | None = None,
-) -> None:
-    """Train ``base`` on a mixture and put the model at ``output``.
+def fit(job: TrainingJob, machine: MachineJob, mixture: str | Path, folder: str | Path, output: str | Path) -> None:
+    """Train a run on a mixture and put the model at ``output``.
 
     Checkpoints and the history lie in ``folder``. A training that was interrupted goes on from its last whole
     checkpoint; one that had ended, for the very same inputs, is published again without any training.
 
     Args:
-        run: the run's name, for progress lines.
-        mixture: file made by `visatb.data.mixtures.write_mixture`.
-        base: checkpoint folder or hub name to start from.
-        weights: task -> lambda, or None for equal weights.
-        recipe: what the result depends on.
+        job: what the result depends on beside the mixture.
         machine: how it is computed here.
+        mixture: file made by `visatb.data.mixtures.write_mixture`.
         folder: the run's own folder.
         output: where the finished model goes.
-        method: what becomes of the weights during the training; by default they stay as given.
-        wandb: where on Weights & Biases it is shown, if it is to be; TensorBoard files are written in any case.
-        instructions: what of the instructions is learned as well (L2T); by default nothing.
 
     Raises:
         VisatbError: a task of the mixture has no weight, the batch does not split evenly over the devices, the devices
@@ -109,26 +90,24 @@ def fit(
     check_devices(machine.gpus)
     table = read_mixture(mixture)
     tasks = sorted(table["task"].unique().to_pylist())
-    lambdas = weights_of(tasks, weights or dict.fromkeys(tasks, 1.0), "weights")
-    method = method or Method()
-    weighting = method.weighting(tasks, lambdas, recipe.seed)
-    description = _description(mixture, base, recipe, machine, tasks, lambdas) | method.description()
-    description |= instructions.description() if instructions else {}
+    lambdas = weights_of(tasks, job.weights or dict.fromkeys(tasks, 1.0), "weights")
+    weighting = job.method.weighting(tasks, lambdas, job.seed)
+    description = described(job, machine, mixture, dict(zip(tasks, lambdas.tolist(), strict=True)))
     checkpoints = Checkpoints(Path(folder) / "checkpoints", description, _layout(machine))
-    with alone_together(folder, run):
+    with alone_together(folder, job.run):
         if checkpoints.is_finished():
-            _publish_again(run, checkpoints, output)
+            _publish_again(job.run, checkpoints, output)
             return
         checkpoints.refuse_other_layouts()
         checkpoints.open()
-        take_gpus(machine.gpus, run)
+        take_gpus(machine.gpus, job.run)
         disable_progress_bar()
         if machine.deepspeed:
             prepare_deepspeed(machine.deepspeed, machine.gpus)
-        trainer = _trainer(run, table, tasks, weighting, base, recipe, machine, checkpoints, instructions)
-        trainer.add_callback(_history(run, Path(folder), checkpoints, wandb))
-        _train(run, trainer, checkpoints)
-        _say_what_was_silent(run, trainer, recipe)
+        trainer = _trainer(job, machine, table, weighting, checkpoints)
+        trainer.add_callback(_history(job.run, Path(folder), checkpoints))
+        _train(job.run, trainer, checkpoints)
+        _say_what_was_silent(job.run, trainer, job.recipe)
         _finish(trainer, checkpoints, output)
 
 
@@ -160,21 +139,40 @@ def _leave_if_asked(run: str, trainer: VitwTrainer, leaving: LeaveOnSignal) -> N
         sys.exit(TRY_AGAIN)
 
 
-def _description(
-    mixture: str | Path, base: str, recipe: Recipe, machine: Machine, tasks: Sequence[str], weights: Any
+def described(
+    job: TrainingJob, machine: MachineJob, mixture: str | Path, weights: Mapping[str, float]
 ) -> dict[str, Any]:
+    """Return all that the result of a training depends on, as JSON values: what its checkpoints are kept under.
+
+    Args:
+        job: the training.
+        machine: how it is computed, which matters where each part of a step is normalised by itself.
+        mixture: file of the mixture.
+        weights: task -> lambda, of every task of the mixture.
+    """
     split = {"micro_batch_size": machine.micro_batch_size, "processes": world_size()}
+    instructions = _instructions(job)
     return {
         "mixture": file_digest(mixture),
-        "base": folder_digest(base) if Path(base).is_dir() else base,
-        "weights": dict(zip(tasks, weights.tolist(), strict=True)),
-        **{key: list(value) if isinstance(value, tuple) else value for key, value in asdict(recipe).items()},
-        # How a step is split only matters to the result where each part of it is normalised by itself.
-        **(split if recipe.normalization == "micro_batch" else {}),
+        "base": folder_digest(job.base) if Path(job.base).is_dir() else job.base,
+        "weights": dict(weights),
+        "seed": job.seed,
+        **job.recipe.described(),
+        "freeze": list(job.freeze),
+        **(split if job.recipe.normalization == "micro_batch" else {}),
+        **job.method.description(),
+        **(instructions.description() if instructions else {}),
     }
 
 
-def _layout(machine: Machine) -> str:
+def _instructions(job: TrainingJob) -> Instructions | None:
+    learned = job.objective
+    if not isinstance(learned, L2T):
+        return None
+    return Instructions(learned.instruction_weight, learned.templates, learned.text_only)
+
+
+def _layout(machine: MachineJob) -> str:
     return WHOLE if machine.deepspeed is None else deepspeed_layout(machine.deepspeed, world_size())
 
 
@@ -203,26 +201,19 @@ def _resume_point(run: str, trainer: VitwTrainer, checkpoints: Checkpoints) -> s
 
 
 def _trainer(
-    run: str,
-    table: pa.Table,
-    tasks: Sequence[str],
-    weighting: Weighting,
-    base: str,
-    recipe: Recipe,
-    machine: Machine,
-    checkpoints: Checkpoints,
-    instructions: Instructions | None,
+    job: TrainingJob, machine: MachineJob, table: pa.Table, weighting: Weighting, checkpoints: Checkpoints
 ) -> VitwTrainer:
-    arguments = training_arguments(recipe, machine, checkpoints.steps)
-    processor = load_processor(base)
-    model = load_model(base, dtype=torch.float32, attention=machine.attention)
-    freeze(model, recipe.freeze)
+    recipe, tasks = job.recipe, list(checkpoints.description["weights"])
+    arguments = training_arguments(recipe, job.seed, machine, checkpoints.steps)
+    processor = load_processor(job.base)
+    model = load_model(job.base, dtype=torch.float32, attention=machine.attention)
+    freeze(model, job.freeze)
     skip_unused_layers(model)
     if machine.packing:
         attend_by_sample(model, machine.attention)
     # A copy: a tokenizer notes how it last padded, and what is saved must not depend on the steps of this attempt.
     has_images = table["image"].null_count < len(table)
-    collator = Collator(copy.deepcopy(processor), tasks, recipe.max_length, has_images, instructions)
+    collator = Collator(copy.deepcopy(processor), tasks, recipe.max_length, has_images, _instructions(job))
     trainer = _CheckpointingTrainer(
         model=model,
         args=arguments,
@@ -239,10 +230,10 @@ def _trainer(
     return trainer
 
 
-def _history(run: str, folder: Path, checkpoints: Checkpoints, wandb: WandbProject | None) -> History:
+def _history(run: str, folder: Path, checkpoints: Checkpoints) -> History:
     trackers: list[Tracker] = [TensorBoard(folder / "tensorboard", run)]
-    if wandb is not None:
-        trackers.append(WeightsAndBiases(wandb, run, checkpoints.folder.name, folder))
+    if project := wandb_project():
+        trackers.append(WeightsAndBiases(project, run, checkpoints.folder.name, folder))
     return History(folder / "training.jsonl", run, trackers)
 
 

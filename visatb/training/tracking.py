@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from visatb.runtime.progress import say
+from visatb.runtime.untracked import untracked
 
 NUMBERS = ("loss", "learning_rate", "grad_norm", "epoch", "input_tokens_per_second", "samples_per_second")
 OF_TASKS = ("task_loss", "weights")
@@ -71,6 +72,12 @@ class WandbProject:
     project: str
     entity: str | None
     experiment: str
+
+
+def wandb_project() -> WandbProject | None:
+    """Return where on Weights & Biases this job is shown, as its untracked section ``tracking`` says."""
+    told = untracked("tracking")
+    return WandbProject(**told) if told else None
 
 
 class WeightsAndBiases:

@@ -83,8 +83,8 @@ class VitwTrainer(WeightedLossMixin):
         The Trainer's own loading compares raw key names, which differ from the model's for architectures whose
         checkpoints keep the hub's names; it then restores nothing and only warns.
         """
-        model = model if model is not None else self.model
+        own: Any = model if model is not None else self.model
         if not os.path.isfile(os.path.join(resume_from_checkpoint, "config.json")):
             raise FileNotFoundError(f"{resume_from_checkpoint}: holds no config.json")
-        restored = type(model).from_pretrained(resume_from_checkpoint, dtype=torch.float32)
-        model.load_state_dict(restored.state_dict(), strict=True)
+        restored = type(own).from_pretrained(resume_from_checkpoint, dtype=torch.float32)
+        own.load_state_dict(restored.state_dict(), strict=True)

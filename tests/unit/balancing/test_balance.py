@@ -12,8 +12,9 @@ from hypothesis.extra.numpy import arrays
 from tests.helpers.paths import FIXTURES
 from visatb.balancing import equations
 from visatb.balancing.balance import Balance, balance
+from visatb.balancing.design import Design
 from visatb.balancing.equations import Measures
-from visatb.config.balancing import BalanceSettings
+from visatb.config.balancing import AlphaConfig, BalanceSettings
 from visatb.scores.columns import Column
 
 TABLES = FIXTURES / "paper_tables"
@@ -96,7 +97,7 @@ def by_loops(matrix: pd.DataFrame, groups: dict[str, list[str]], T: float) -> di
 @given(learned(), st.sampled_from([0.5, 1.0, 2.0]))
 def test_agrees_with_loops(matrix: pd.DataFrame, T: float) -> None:
     expected = by_loops(matrix, {task: [task] for task in matrix}, T)
-    result = balance(matrix, tasks_of(matrix.shape[1]), settings=BalanceSettings(temperature=T))
+    result = balance(matrix, Design.ungrouped(tasks_of(matrix.shape[1]), BalanceSettings(temperature=T)))
     for name, values in expected.items():
         assert getattr(result, name).to_dict() == pytest.approx(values), name
 
@@ -109,7 +110,7 @@ def test_groups_agree_with_loops(matrix: pd.DataFrame, T: float) -> None:
     grouped = grouped.set_axis(["mini", "plus-a", "plus-b", "plus-c"]).copy()
     grouped.loc["plus-a", "t2"] = matrix.loc["plus-t2", "t2"]
     expected = by_loops(grouped, groups, T)
-    result = balance(grouped, tasks_of(4), groups, BalanceSettings(temperature=T))
+    result = balance(grouped, Design(tasks_of(4), groups, BalanceSettings(temperature=T)))
     for name, values in expected.items():
         assert getattr(result, name).to_dict() == pytest.approx(values), name
 
@@ -118,7 +119,7 @@ def test_groups_agree_with_loops(matrix: pd.DataFrame, T: float) -> None:
 @given(learned(), st.sampled_from(["auto", 0.25, 1.0]))
 def test_weights_sum_to_the_number_of_groups_and_contributions_balance(matrix: pd.DataFrame, T: float) -> None:
     count = matrix.shape[1]
-    result = balance(matrix, tasks_of(count), settings=BalanceSettings(temperature=T))
+    result = balance(matrix, Design.ungrouped(tasks_of(count), BalanceSettings(temperature=T)))
     for weights in (result.lambda_out, result.lambda_in, result.lambda_D, result.weights):
         assert weights.sum() == pytest.approx(count)
     assert result.C_out.mean() == pytest.approx(result.C_in.mean())
@@ -131,11 +132,11 @@ def test_contributions_have_no_unit_and_no_origin(
     matrix: pd.DataFrame, factor: float, shift: float, column: int
 ) -> None:
     columns = tasks_of(matrix.shape[1])
-    only_C = BalanceSettings(temperature=1.0, alpha_out=0.5, alpha_in=0.5, alpha_difficulty=0.0)
-    before = balance(matrix, columns, settings=only_C)
+    only_C = BalanceSettings(temperature=1.0, alpha=AlphaConfig.of(0.5, 0.5, 0))
+    before = balance(matrix, Design.ungrouped(columns, only_C))
     moved = matrix.copy()
     moved.iloc[:, column] = factor * matrix.iloc[:, column] + abs(shift)
-    after = balance(moved, columns, settings=only_C)
+    after = balance(moved, Design.ungrouped(columns, only_C))
     np.testing.assert_allclose(after.C, before.C, atol=1e-6)
     np.testing.assert_allclose(after.weights, before.weights, atol=1e-6)
 
@@ -146,7 +147,7 @@ def test_difficulty_has_no_unit(matrix: pd.DataFrame, factor: float, column: int
     columns = tasks_of(matrix.shape[1])
     scaled = matrix.copy()
     scaled.iloc[:, column] *= factor
-    before, after = balance(matrix, columns), balance(scaled, columns)
+    before, after = balance(matrix, Design.ungrouped(columns)), balance(scaled, Design.ungrouped(columns))
     np.testing.assert_allclose(after.D, before.D, atol=1e-9)
     np.testing.assert_allclose(after.weights, before.weights, atol=1e-6)
 
@@ -155,10 +156,10 @@ def test_difficulty_has_no_unit(matrix: pd.DataFrame, factor: float, column: int
 @given(learned(), st.randoms())
 def test_the_order_of_tasks_runs_and_columns_does_not_matter(matrix: pd.DataFrame, random: object) -> None:
     columns = tasks_of(matrix.shape[1])
-    before = balance(matrix, columns)
+    before = balance(matrix, Design.ungrouped(columns))
     shuffled = columns.copy()
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    after = balance(matrix.iloc[::-1, ::-1], shuffled)
+    after = balance(matrix.iloc[::-1, ::-1], Design.ungrouped(shuffled))
     assert after.weights.index.tolist() == [column.task for column in shuffled]
     assert after.temperature == before.temperature
     np.testing.assert_allclose(after.weights[before.weights.index], before.weights)
@@ -171,7 +172,9 @@ def test_groups_of_one_task_are_no_groups(matrix: pd.DataFrame) -> None:
     columns = tasks_of(matrix.shape[1])
     groups = {f"group of {column.task}": [column.task] for column in columns}
     grouped = matrix.set_axis(["mini", *(f"plus-{group}" for group in groups)])
-    np.testing.assert_array_equal(balance(grouped, columns, groups).weights, balance(matrix, columns).weights)
+    np.testing.assert_array_equal(
+        balance(grouped, Design(columns, groups)).weights, balance(matrix, Design.ungrouped(columns)).weights
+    )
 
 
 ANY_SCORE = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.floats(-1, 1), st.sampled_from([0.0, 1.0]))
@@ -199,7 +202,7 @@ def test_no_finite_scores_ever_give_nan_or_infinity(values: np.ndarray, policy: 
         divisors = np.diag(values[1:]) if higher else values[0]
     sound = (gaps > 1e-6 * np.abs(values).max(axis=0)) & (divisors > 1e-6 * np.abs(values).max(axis=0))
     assume(policy == "clip" or sound.any())
-    result = balance(matrix, columns, settings=BalanceSettings(temperature=T, on_unlearned=policy))
+    result = balance(matrix, Design.ungrouped(columns, BalanceSettings(temperature=T, on_unlearned=policy)))
     assert np.isfinite(numbers_of(result)).all()
     assert result.weights.sum() == pytest.approx(count)
     named = {unlearned.column for unlearned in result.unlearned}
@@ -213,8 +216,10 @@ def test_temperatures_are_the_lowest_of_the_grid_that_keep_weights_in_range() ->
     values[:, 0] = 0.1
     values[1:] += np.diag([0.8, 0.1, 0.1, 0.2, 0.2])
     matrix = matrix_of(values, [column.task for column in columns])
-    chosen = balance(matrix, columns)
-    fixed = {T: balance(matrix, columns, settings=BalanceSettings(temperature=T)) for T in equations.TEMPERATURES}
+    chosen = balance(matrix, Design.ungrouped(columns))
+    fixed = {
+        T: balance(matrix, Design.ungrouped(columns, BalanceSettings(temperature=T))) for T in equations.TEMPERATURES
+    }
     fitting = [T for T, one in fixed.items() if one.weights.between(0.5, 2.0).all()]
     assert chosen.temperature == min(fitting)
     assert 2**-6 < chosen.temperature < 2
@@ -226,7 +231,7 @@ def test_a_temperature_that_cannot_be_found_is_said() -> None:
     values[1:] += 0.1 * np.eye(4)
     values[1, 1:] = 5.0
     columns = tasks_of(4)
-    result = balance(matrix_of(values, [column.task for column in columns]), columns)
+    result = balance(matrix_of(values, [column.task for column in columns]), Design.ungrouped(columns))
     assert result.temperature == 2
     assert not result.weights.between(0.5, 2.0).all()
     assert "no temperature up to 2 " in result.notes[0]
@@ -234,6 +239,6 @@ def test_a_temperature_that_cannot_be_found_is_said() -> None:
 
 def test_two_groups_that_every_temperature_suits_are_said() -> None:
     matrix = matrix_of(np.array([[0.5, 0.5], [0.7, 0.5], [0.5, 0.6]]), ["t0", "t1"])
-    result = balance(matrix, tasks_of(2))
+    result = balance(matrix, Design.ungrouped(tasks_of(2)))
     assert result.temperature == 2**-6
     assert "no temperature down to" in result.notes[0]

@@ -1,5 +1,6 @@
 """Planned evaluation: the order of samples, the allocation, and what a pilot says against what then comes out."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from visatb.balancing.balance import balance
 from visatb.balancing.bootstrap import replicate
+from visatb.balancing.design import Design
 from visatb.balancing.evaluation_sizes import MARGIN, Z95, allocation, evaluation_sizes
 from visatb.balancing.gaps import gap_standard_errors
 from visatb.config.balancing import BalanceSettings
@@ -23,6 +25,7 @@ COLUMNS = [Column(task, "em") for task in TASKS]
 GROUPS = {task: [task] for task in TASKS}
 RUNS = ("mini", "plus-a", "plus-b", "plus-c")
 T1 = BalanceSettings(temperature=1.0)
+DESIGN = Design(COLUMNS, GROUPS, T1)
 ACCURACY = {"a": [0.3, 0.6, 0.4, 0.35], "b": [0.4, 0.5, 0.7, 0.4], "c": [0.2, 0.3, 0.2, 0.7]}
 
 
@@ -101,13 +104,13 @@ def test_planned_sizes_make_weights_as_sure_as_was_asked() -> None:
     for seed in range(6):
         whole = samples_of(20_000, seed)
         totals = dict.fromkeys(TASKS, 20_000)
-        plan = evaluation_sizes([first(one, 800) for one in whole], COLUMNS, GROUPS, T1, totals, 0.015)
+        plan = evaluation_sizes([first(one, 800) for one in whole], DESIGN, totals, 0.015)
         assert (plan["reason"] == "precision").all()
         sizes = plan.set_index("task")["samples"]
         answered_samples = [first(one, int(sizes[one.column])) for one in whole]
         matrix = pd.DataFrame({one.column: one.scores() for one in answered_samples}, index=RUNS)
-        errors = gap_standard_errors(answered_samples, COLUMNS, GROUPS, T1)
-        point = balance(matrix, COLUMNS, settings=T1, gap_standard_errors=errors)
+        errors = gap_standard_errors(answered_samples, DESIGN)
+        point = balance(matrix, DESIGN, errors)
         low, high = np.percentile(replicate(point, answered_samples, 800).weights.total, (2.5, 97.5), axis=0)
         widths.append(((high - low) / 2).max())
     assert max(widths) < 0.0165
@@ -116,20 +119,34 @@ def test_planned_sizes_make_weights_as_sure_as_was_asked() -> None:
 
 def test_precision_out_of_reach_takes_whole_splits_and_easy_ones_the_pilot() -> None:
     pilot, totals = samples_of(300), dict.fromkeys(TASKS, 1000)
-    none = evaluation_sizes(pilot, COLUMNS, GROUPS, T1, totals, 0.001)
+    none = evaluation_sizes(pilot, DESIGN, totals, 0.001)
     assert (none["samples"] == 1000).all()
     assert (none["reason"] == "whole split").all()
-    easy = evaluation_sizes(pilot, COLUMNS, GROUPS, T1, totals, 1.0)
+    easy = evaluation_sizes(pilot, DESIGN, totals, 1.0)
     assert (easy["samples"] == 300).all()
     assert (easy["reason"] == "pilot").all()
-    rounded = evaluation_sizes(pilot, COLUMNS, GROUPS, T1, totals, 1.0, round_to=256)
+    rounded = evaluation_sizes(pilot, DESIGN, totals, 1.0, round_to=256)
     assert (rounded["samples"] == 512).all()
 
 
 def test_a_column_that_is_ill_posed_in_the_pilot_is_answered_whole() -> None:
     pilot = samples_of(400)
     pilot[2] = answered("c", [0.5, 0.6, 0.5, 0.5], 400, 2)
-    plan = evaluation_sizes(pilot, COLUMNS, GROUPS, T1, dict.fromkeys(TASKS, 5000), 0.2).set_index("task")
+    plan = evaluation_sizes(pilot, DESIGN, dict.fromkeys(TASKS, 5000), 0.2).set_index("task")
     assert plan.loc["c", "samples"] == 5000
     assert plan.loc["c", "reason"] == "whole split"
     assert plan.loc["a", "samples"] < 5000
+
+
+@pytest.mark.parametrize("name", ["apple-seeds", "x-seed1", "mini"])
+def test_tasks_may_have_any_name(name: str) -> None:
+    """Sizes do not depend on what a task is called, though names of runs hold those of tasks."""
+    called = {"a": name, "b": "b", "c": "c"}
+    pilot = [
+        replace(one, column=called[one.column], runs=("mini", *(f"plus-{task}" for task in called.values())))
+        for one in samples_of(300)
+    ]
+    design = Design.ungrouped([Column(task, "em") for task in called.values()], T1)
+    sizes = evaluation_sizes(pilot, design, dict.fromkeys(called.values(), 10_000), 0.1)
+    plain = evaluation_sizes(samples_of(300), DESIGN, dict.fromkeys(TASKS, 10_000), 0.1)
+    pd.testing.assert_frame_equal(sizes.drop(columns="task"), plain.drop(columns="task"))

@@ -12,13 +12,15 @@ import yaml
 from tests.helpers.config_examples import MODEL_FILE, MODEL_TEXT, config_values
 from tests.helpers.paths import SCRIPTS
 from visatb.balancing.grouping import contribution_distances, group_name, instruction_distances, propose, saved_cost
+from visatb.balancing.jobs import GroupingJob
 from visatb.data.questions import sampled_questions
 from visatb.data.records import RECORD_SCHEMA
 from visatb.errors import VisatbError
 from visatb.experiment.experiment import Experiment
+from visatb.runtime.cli import as_json
 from visatb.runtime.files import write_parquet, write_table, write_text
 
-SCRIPT = SCRIPTS / "propose_groups.py"
+SCRIPT = SCRIPTS / "balancing.py"
 TASKS = ("vqa", "gqa", "caption", "region", "bbox")
 PLANTED = {"vqa": 0, "gqa": 0, "caption": 1, "region": 1, "bbox": 2}
 
@@ -122,9 +124,10 @@ def test_the_program_writes_what_a_config_reads(tmp_path: Path, monkeypatch: pyt
     C = pd.DataFrame([[1, 0.9, 0.1], [0.8, 1, 0.0], [0.1, 0.0, 1]], index=tasks, columns=tasks)
     write_table("contributions.tsv", C.rename_axis("from").reset_index())
     write_text("balancing.json", '{"not_measured": []}')
-    line = ["--contributions", "contributions.tsv", "--balancing", "balancing.json", "--rate-mini", "0.125"]
-    line += ["--group", *(f"{task}={task}" for task in tasks), "--groups", "groups.yaml", "--table", "groups.tsv"]
-    monkeypatch.setattr(sys, "argv", ["propose_groups.py", *line, "--figure", "groups.svg", "groups.png"])
+    job = GroupingJob(groups={task: [task] for task in tasks}, rate_mini=0.125)
+    line = ["propose_groups", "--job", as_json(job), "--groups", "groups.yaml", "--table", "groups.tsv"]
+    line += ["--contributions", "contributions.tsv", "--balancing", "balancing.json"]
+    monkeypatch.setattr(sys, "argv", ["balancing.py", *line, "--figure", "groups.svg", "groups.png"])
     runpy.run_path(str(SCRIPT), run_name="__main__")
     assert yaml.safe_load(Path("groups.yaml").read_text()) == {"groups": {"vqa+caption": ["vqa", "caption"]}}
     assert all(task in Path("groups.svg").read_text() for task in tasks)

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from tests.helpers.config_examples import MODEL_FILE, MODEL_TEXT, config_values
 from visatb.balancing.balance import balance
 from visatb.balancing.bootstrap import replicate
+from visatb.balancing.design import Design, Names
 from visatb.balancing.gaps import gap_standard_errors
-from visatb.balancing.matrix import Names, lay_out, scored_runs
-from visatb.balancing.run_names import repetitions
+from visatb.balancing.matrix import validation_matrix
+from visatb.balancing.run_names import RunName
 from visatb.balancing.seed_variance import seed_deviations, seed_variances
-from visatb.balancing.weights import validation_matrix
 from visatb.config.balancing import BalanceSettings
 from visatb.errors import VisatbError
 from visatb.experiment.experiment import Experiment
@@ -28,12 +28,20 @@ GROUPS = {task: [task] for task in TASKS}
 TRUE = {"mini": 0.3, "plus-a": 0.5, "plus-b": 0.55, "plus-c": 0.6}
 
 
-def settings_of(seeds: int, mini_seeds: int | None = None) -> BalanceSettings:
-    return BalanceSettings(temperature=1.0, seeds=seeds, mini_seeds=mini_seeds)
+def design_of(seeds: int, mini_seeds: int | None = None) -> Design:
+    return Design(COLUMNS, GROUPS, BalanceSettings(temperature=1.0, seeds=seeds, mini_seeds=mini_seeds))
+
+
+def repetitions(run: str, seeds: int, mini_seeds: int | None = None) -> tuple[str, ...]:
+    return tuple(map(str, RunName.parse(run).repeated(seeds, mini_seeds)))
 
 
 def names_of(seeds: int) -> Names:
-    return lay_out(COLUMNS, GROUPS, settings_of(seeds))[0]
+    return design_of(seeds).names
+
+
+def matrix_of(samples: list[PairedSamples], seeds: int, mini_seeds: int | None = None) -> pd.DataFrame:
+    return validation_matrix(samples, design_of(seeds, mini_seeds).names.repetitions)
 
 
 def drawn(seeds: int, between: float, count: int, seed: int, mini_seeds: int | None = None) -> list[PairedSamples]:
@@ -67,7 +75,7 @@ def test_mini_may_be_repeated_as_often_as_it_likes() -> None:
     assert repetitions("mini", 3, 1) == ("mini",)
     assert repetitions("plus-GQA", 1, 3) == ("plus-GQA",)
     samples = drawn(1, 0.05, 50, 0, mini_seeds=3)
-    matrix = validation_matrix(samples, list(TRUE), 1, 3)
+    matrix = matrix_of(samples, 1, 3)
     for one in samples:
         by_run = dict(zip(one.runs, one.scores(), strict=True))
         minis = [by_run["mini"], by_run["mini-seed1"], by_run["mini-seed2"]]
@@ -77,14 +85,14 @@ def test_mini_may_be_repeated_as_often_as_it_likes() -> None:
 
 def test_the_score_of_a_repeated_run_is_the_mean_of_its_trainings() -> None:
     samples = drawn(3, 0.05, 50, 0)
-    matrix = validation_matrix(samples, list(TRUE), 3)
+    matrix = matrix_of(samples, 3)
     for one in samples:
         by_run = dict(zip(one.runs, one.scores(), strict=True))
         for run in TRUE:
             expected = (by_run[run] + by_run[f"{run}-seed1"] + by_run[f"{run}-seed2"]) / 3
             assert matrix.loc[run, one.column] == pytest.approx(expected)
     missing = [without_the_last(one) for one in samples]
-    assert np.isnan(validation_matrix(missing, list(TRUE), 3).loc["plus-c"]).all()
+    assert np.isnan(matrix_of(missing, 3).loc["plus-c"]).all()
 
 
 @pytest.mark.parametrize("between", [0.0, 0.05, 0.1])
@@ -118,9 +126,9 @@ def test_the_error_of_a_gap_is_what_new_experiments_show(seeds: int, mini_seeds:
     gaps, errors = [], []
     for seed in range(300):
         samples = drawn(seeds, 0.05, 150, seed, mini_seeds)
-        matrix = validation_matrix(samples, list(TRUE), seeds, mini_seeds)
+        matrix = matrix_of(samples, seeds, mini_seeds)
         gaps.append(matrix.loc["plus-a", "a"] - matrix.loc["mini", "a"])
-        errors.append(gap_standard_errors(samples, COLUMNS, GROUPS, settings_of(seeds, mini_seeds))["a"])
+        errors.append(gap_standard_errors(samples, design_of(seeds, mini_seeds))["a"])
     assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(np.std(gaps), rel=0.12)
 
 
@@ -128,9 +136,9 @@ def test_intervals_grow_with_the_spread_between_seeds() -> None:
     widths = []
     for between in (0.0, 0.1):
         samples = drawn(3, between, 400, 7)
-        errors = gap_standard_errors(samples, COLUMNS, GROUPS, settings_of(3))
-        matrix = validation_matrix(samples, list(TRUE), 3)
-        point = balance(matrix, COLUMNS, settings=settings_of(3), gap_standard_errors=errors)
+        errors = gap_standard_errors(samples, design_of(3))
+        matrix = matrix_of(samples, 3)
+        point = balance(matrix, design_of(3), errors)
         widths.append(np.ptp(np.percentile(replicate(point, samples, 1000).values, (2.5, 97.5), axis=0), axis=0).mean())
     assert widths[1] > 2 * widths[0]
 
@@ -148,15 +156,6 @@ def test_shifting_all_trainings_of_a_run_alike_changes_no_variance(seeds: int, b
     np.testing.assert_allclose(seed_variances(shifted, names), found, atol=1e-12)
 
 
-def test_seeds_that_mean_nothing_are_refused() -> None:
-    with pytest.raises(VisatbError, match="seeds is 0"):
-        BalanceSettings(seeds=0)
-    with pytest.raises(VisatbError, match="mini_seeds is -1"):
-        BalanceSettings(mini_seeds=-1)
-    with pytest.raises(VisatbError, match="no mini and plus runs to repeat"):
-        BalanceSettings(form="simple", difficulty="precise", seeds=2)
-
-
 def test_a_config_with_seeds_trains_each_preparation_run_as_often(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,9 +170,7 @@ def test_a_config_with_seeds_trains_each_preparation_run_as_often(
             assert again.runs[name].repetition == number
             assert again.runs[name].mixture == plain.runs[run].mixture
             assert again.resource_kind(name) == plain.resource_kind(run)
-    columns = [Column(*column) for column in again.validation_columns]
-    needed = scored_runs(columns, again.groups, again.balance_settings("visatb"))
-    assert {run for run, _, _ in again.measured_by("visatb")} == set(needed)
+    assert {run for run, _, _ in again.measured_by("visatb")} == set(again.design("visatb").names.scored)
 
 
 def test_a_config_with_mini_seeds_trains_mini_alone_as_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,10 +200,10 @@ def test_a_missing_training_is_named() -> None:
     samples = drawn(2, 0.0, 50, 0)
     short = [without_the_last(one) for one in samples]
     with pytest.raises(VisatbError, match="column a has no samples of run plus-c-seed1"):
-        gap_standard_errors(short, COLUMNS, GROUPS, settings_of(2))
+        gap_standard_errors(short, design_of(2))
 
 
 def test_pandas_tables_keep_the_order_of_runs() -> None:
-    matrix = validation_matrix(drawn(2, 0.0, 20, 0), list(TRUE), 2)
+    matrix = matrix_of(drawn(2, 0.0, 20, 0), 2)
     pd.testing.assert_index_equal(matrix.index, pd.Index(list(TRUE)))
     assert list(matrix.columns) == TASKS

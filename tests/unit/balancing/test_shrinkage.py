@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from visatb.balancing.balance import balance
 from visatb.balancing.bootstrap import intervals, replicate
+from visatb.balancing.design import Design
 from visatb.balancing.shrinkage import estimate_prior, kept_share, posterior_draws, shrink, shrunk
 from visatb.config.balancing import BalanceSettings
 from visatb.scores.columns import Column
@@ -109,7 +110,7 @@ def samples_of(count: int, seed: int) -> list[PairedSamples]:
 def test_a_balance_keeps_its_laws_after_shrinking() -> None:
     samples = samples_of(150, 3)
     matrix = pd.DataFrame({one.column: pd.Series(one.scores(), index=list(one.runs)) for one in samples})
-    point = balance(matrix, COLUMNS, settings=SETTINGS)
+    point = balance(matrix, Design.ungrouped(COLUMNS, SETTINGS))
     drawn = replicate(point, samples, 500)
     moved, posterior = shrunk(point, drawn)
     assert np.diag(moved.C).tolist() == [1.0] * 4
@@ -132,7 +133,7 @@ def test_a_group_without_columns_takes_the_mean_of_the_shrunk() -> None:
     samples = samples_of(150, 3)
     matrix = pd.DataFrame({one.column: pd.Series(one.scores(), index=list(one.runs)) for one in samples})
     matrix.loc["plus-d", "d"] = matrix.loc["mini", "d"]
-    point = balance(matrix, COLUMNS, settings=SETTINGS)
+    point = balance(matrix, Design.ungrouped(COLUMNS, SETTINGS))
     moved, _ = shrunk(point, replicate(point, samples, 300))
     assert moved.C_in["d"] == pytest.approx(moved.C_in[["a", "b", "c"]].mean())
     assert (moved.C.loc[["a", "b", "c"], "d"] == moved.C_in["d"]).all()

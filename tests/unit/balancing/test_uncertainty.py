@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from visatb.balancing import bootstrap
 from visatb.balancing.balance import Balance, balance
 from visatb.balancing.bootstrap import Intervals
+from visatb.balancing.design import Design
 from visatb.balancing.gaps import gap_standard_errors
 from visatb.config.balancing import BalanceSettings
 from visatb.errors import VisatbError
@@ -48,8 +49,8 @@ def matrix_of(samples: list[PairedSamples]) -> pd.DataFrame:
 
 
 def point_of(samples: list[PairedSamples], settings: BalanceSettings = T1) -> Balance:
-    errors = gap_standard_errors(samples, COLUMNS, GROUPS, settings)
-    return balance(matrix_of(samples), COLUMNS, settings=settings, gap_standard_errors=errors)
+    errors = gap_standard_errors(samples, Design(COLUMNS, GROUPS, settings))
+    return balance(matrix_of(samples), Design.ungrouped(COLUMNS, settings), errors)
 
 
 def test_standard_error_of_a_mean_is_the_textbook_one() -> None:
@@ -81,7 +82,7 @@ def test_standard_error_of_a_ratio_is_what_new_samples_show() -> None:
 
 def test_pairing_and_bootstrap_agree_on_the_error_of_a_gap() -> None:
     samples = samples_of(400)
-    errors = gap_standard_errors(samples, COLUMNS, GROUPS, T1)
+    errors = gap_standard_errors(samples, Design(COLUMNS, GROUPS, T1))
     drawn = replicate_scores(samples[0], 4000, seed=3)
     assert (drawn[:, 1] - drawn[:, 0]).std() == pytest.approx(errors["a"], rel=0.05)
     unpaired = np.hypot(*standard_errors(samples[0])[["mini", "plus-a"]])
@@ -146,7 +147,7 @@ def test_intervals_hold_the_point_and_narrow_with_more_samples() -> None:
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
-    truth = balance(pd.DataFrame(ACCURACY, index=RUNS), COLUMNS, settings=T1).weights["c"]
+    truth = balance(pd.DataFrame(ACCURACY, index=RUNS), Design.ungrouped(COLUMNS, T1)).weights["c"]
     covered = 0
     for trial in range(100):
         samples = samples_of(300, seed=10 * trial)
@@ -171,7 +172,7 @@ def test_a_column_that_was_dropped_stays_dropped() -> None:
 def test_few_samples_never_give_an_infinite_interval(count: int, seed: int, policy: str) -> None:
     samples = samples_of(count, seed)
     try:
-        point = balance(matrix_of(samples), COLUMNS, settings=BalanceSettings("auto", on_unlearned=policy))
+        point = balance(matrix_of(samples), Design.ungrouped(COLUMNS, BalanceSettings(on_unlearned=policy)))
     except VisatbError:
         return
     result = intervals(point, samples, 100, seed)
@@ -260,7 +261,7 @@ def test_precise_difficulty_needs_its_runs_in_their_own_column_only() -> None:
         above = np.vstack([one.numerators, alone.numerators])
         samples.append(PairedSamples(one.column, runs, above, np.ones_like(above), one.images))
     matrix = pd.DataFrame({one.column: pd.Series(one.scores(), index=one.runs) for one in samples})
-    point = balance(matrix, COLUMNS, settings=precise)
+    point = balance(matrix, Design.ungrouped(COLUMNS, precise))
     result = intervals(point, samples, 500).groups
     assert point.D.to_list() == pytest.approx([0.75] * 3, abs=0.1)
     assert ((result["D_low"] < point.D) & (result["D_high"] > point.D)).all()

@@ -1,10 +1,12 @@
 """The judge against a server over HTTP: real requests, the real client."""
 
+import json
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from visatb.evaluation.judge.prompt import NO_CONTEXT
 from visatb.runtime.files import read_parquet, write_parquet
 from visatb.scores.verdicts import VERDICT_SCHEMA, cost_words, judge_use
 
-SCRIPT = SCRIPTS / "judge.py"
+SCRIPT = SCRIPTS / "evaluation.py"
 
 
 def fine(body: dict[str, Any], times: int) -> Answer:
@@ -247,14 +249,26 @@ def test_the_picture_is_sent_along(tmp_path: Path):
         judged(shown, server.url, tmp_path / "replies", Judging(PROMPT, show_image=True))
 
 
-def command(folder: Path, url: str) -> list[str]:
+def command() -> list[str]:
     prompt = REPOSITORY / "config" / "judge.yaml"
-    parts = ["--label", "judge", "--predictions", "predictions.parquet", "--prompt", str(prompt), "--endpoint", url]
-    parts += ["--model", "judge", "--parameter", "temperature=0", "--key-variable", KEY_VARIABLE, "--concurrency", "2"]
-    return [sys.executable, str(SCRIPT), *parts, "--replies", "replies", "--output", "verdicts.parquet"]
+    job = {"run": "mini", "split": "val", "task": "chat", "image_folder": ".", "model": "judge"}
+    job["parameters"] = {"temperature": 0}
+    parts = ["--job", json.dumps(job), "--predictions", "predictions.parquet", "--prompt", str(prompt)]
+    return [sys.executable, str(SCRIPT), "judge", *parts, "--replies", "replies", "--output", "verdicts.parquet"]
 
 
-def test_after_a_kill_no_answered_question_is_asked_again(tmp_path: Path):
+@pytest.fixture
+def reach(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let programs reach the judge at an address."""
+
+    def at(url: str) -> None:
+        connection = {"url": url, "key_variable": KEY_VARIABLE, "concurrency": 2}
+        monkeypatch.setenv("VISATB_UNTRACKED", json.dumps({"evaluation.judge": connection}))
+
+    return at
+
+
+def test_after_a_kill_no_answered_question_is_asked_again(tmp_path: Path, reach: Callable[[str], None]):
     write_parquet(tmp_path / "predictions.parquet", predictions(12))
     holding = True
 
@@ -262,8 +276,9 @@ def test_after_a_kill_no_answered_question_is_asked_again(tmp_path: Path):
         return verdict("8 6", delay=60.0 if holding and len(server.asked) > 7 else 0.0)
 
     with judge_server(hold_the_last) as server:
+        reach(server.url)
         with (tmp_path / "log").open("w") as log:
-            process = subprocess.Popen(command(tmp_path, server.url), cwd=tmp_path, stdout=log, stderr=log)
+            process = subprocess.Popen(command(), cwd=tmp_path, stdout=log, stderr=log)
             deadline = time.monotonic() + 60
             while len(list(tmp_path.glob("replies/*/*.json"))) < 7 and time.monotonic() < deadline:
                 time.sleep(0.02)
@@ -272,7 +287,7 @@ def test_after_a_kill_no_answered_question_is_asked_again(tmp_path: Path):
         before = server.times()
         assert not (tmp_path / "verdicts.parquet").exists()
         holding = False
-        done = subprocess.run(command(tmp_path, server.url), cwd=tmp_path, capture_output=True, text=True, check=True)
+        done = subprocess.run(command(), cwd=tmp_path, capture_output=True, text=True, check=True)
         again = server.times() - before
     assert 7 < sum(before.values()) <= 9, "seven were answered, up to two were under way"
     assert sum(again.values()) == 12 - 7
@@ -284,10 +299,11 @@ def test_after_a_kill_no_answered_question_is_asked_again(tmp_path: Path):
     assert not any(KEY.encode() in data for data in written), "the key is nowhere"
 
 
-def test_the_script_ends_without_a_traceback(tmp_path: Path):
+def test_the_script_ends_without_a_traceback(tmp_path: Path, reach: Callable[[str], None]):
     write_parquet(tmp_path / "predictions.parquet", predictions(2))
     with judge_server(lambda body, times: refusal(401)) as server:
-        done = subprocess.run(command(tmp_path, server.url), cwd=tmp_path, capture_output=True, text=True, check=False)
+        reach(server.url)
+        done = subprocess.run(command(), cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: the judge at {server.url} refuses the key in {KEY_VARIABLE}")
     assert "Traceback" not in done.stderr

@@ -1,6 +1,7 @@
 """A server's answers: those of the same model loaded here; kept over an interruption; never those of another model."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,14 +18,17 @@ from PIL import Image
 from tests.helpers.answering_server import Served
 from tests.helpers.judge_server import Answer, JudgeServer, judge_server, refusal, verdict
 from tests.helpers.training_examples import ROOT, save_tiny, turns
-from visatb.config.endpoints import Endpoint, ServedConfig, served_mistakes
+from visatb.config.endpoints import ServedConfig, served_mistakes
 from visatb.data.demo.exchanges import demo_sample
 from visatb.data.records import RECORD_SCHEMA
+from visatb.endpoints.endpoint import Endpoint
 from visatb.errors import VisatbError
 from visatb.evaluation.generate import Generation, LoadedModel
+from visatb.evaluation.jobs import AskedJob, PredictionJob
 from visatb.evaluation.predictions import Questions, answer_all
 from visatb.evaluation.served import ServedModel
 from visatb.models.families import FAMILIES, load_model, load_processor
+from visatb.runtime.cli import as_json
 
 HERE = Generation(batch_size=4, shard_size=5, precision="float32", attention="sdpa", device="cpu")
 LIMITS = {"vqa": 3, "caption": 7}
@@ -198,20 +202,21 @@ def test_the_script_asks_a_server_without_importing_torch(
 ) -> None:
     records = str(Path(questions[0].records).parents[1])
     with judge_server(Served(lambda name: llava if name == "m-mini" else None), {"m-mini": None}) as server:
+        served = AskedJob(model="m-mini", parameters={"repetition_penalty": 1.0})
+        job = PredictionJob(run="mini", split="val", max_new_tokens=LIMITS, shard_size=5, served=served)
         line = [
-            *("--run", "mini", "--model", str(llava), "--records", records, "--split", "val", "--max-new-tokens"),
-            *(f"{task}={limit}" for task, limit in LIMITS.items()),
-            *("--shard-size", "5", "--output", str(tmp_path), "--shards", str(tmp_path / "shards")),
-            *("--url", server.url, "--served-model", "m-mini"),
-            *("--parameter", "repetition_penalty=1.0", "--concurrency", "4", "--retries", "0"),
+            *("predict", "--job", as_json(job), "--model", str(llava), "--records", records),
+            *("--output", str(tmp_path), "--shards", str(tmp_path / "shards")),
         ]
-        script = str(ROOT / "workflow_scripts/predict.py")
+        connection = {"url": server.url, "concurrency": 4, "retries": 0}
+        reached = {"VISATB_UNTRACKED": json.dumps({"evaluation.endpoint": connection})}
+        script = str(ROOT / "workflow_scripts/evaluation.py")
         code = (
             f"import json, runpy, sys; sys.argv = [{script!r}, *json.loads({json.dumps(json.dumps(line))})]\n"
             f"runpy.run_path({script!r}, run_name='__main__')\n"
             "assert not {'torch', 'transformers'} & set(sys.modules)"
         )
-        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=os.environ | reached)
         assert len(server.asked) == 16
     assert len(pq.read_table(tmp_path / "vqa.parquet")) == 8
 

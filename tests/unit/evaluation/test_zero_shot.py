@@ -31,6 +31,7 @@ from visatb.reporting.tables.paper_table import markdown_table
 from visatb.reporting.tables.result_tables import methods_table
 from visatb.reporting.tables.tables import benchmark_text
 
+SCRIPT = SCRIPTS / "zero_shot.py"
 RESULTS = FIXTURES / "lmms_eval"
 TASKS = {name: f"visatb_{number}_{known.task_file}" for number, (name, known) in enumerate(KNOWN.items())}
 ALL = [Benchmark.of(name, None, None) for name in KNOWN]
@@ -138,9 +139,10 @@ def test_lmms_eval_ends_with_the_job(tmp_path: Path):
     text = f"import os, pathlib, sys, time\nif '-c' in sys.argv: print({VERSION!r}); sys.exit()\n"
     text += f"pathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(100)"
     python = program(tmp_path, text).python
-    line = ["--run", "ew", "--model", "m", "--benchmark", "POPE", "--python", python, "--output", str(tmp_path / "ew")]
-    script = SCRIPTS / "zero_shot.py"
-    job = subprocess.Popen([sys.executable, str(script), *line], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    asked = {"run": "ew", "benchmarks": [{"name": "POPE"}], "python": python}
+    asked["loaded"] = {"loader": "llava_hf", "arguments": {}, "precision": "bfloat16"}
+    line = ["zero_shot", "--job", json.dumps(asked), "--model", "m", "--output", str(tmp_path / "ew")]
+    job = subprocess.Popen([sys.executable, str(SCRIPT), *line], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -179,18 +181,25 @@ def test_grades(text: str, grade: float | None):
     assert read_grade(text) == grade
 
 
-def test_grades_of_mmvet_are_asked_once_and_unreadable_ones_left_out(tmp_path: Path):
+def test_grades_of_mmvet_are_asked_once_and_unreadable_ones_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     line = json.loads(next(RESULTS.glob("*_mmvet.jsonl")).read_text(encoding="utf-8").splitlines()[0])
     answers = {"a": "0.2", "b": "0.8 good", "c": "Excellent!"}
     samples = [line | {"to_judge": {"id": name, "asked": name}} for name in answers]
     (tmp_path / "samples.jsonl").write_text("".join(json.dumps(sample) + "\n" for sample in samples))
-    script = SCRIPTS / "judge_zero_shot.py"
     output = tmp_path / "score.json"
     with judge_server(lambda body, times: verdict(answers[question_of(body)])) as server:
-        line = ["--label", "x", "--samples", str(tmp_path / "samples.jsonl"), "--model", "m", "--endpoint", server.url]
-        line += ["--replies", str(tmp_path / "replies"), "--prices", "10", "100", "--output", str(output)]
+        job = {
+            "run": "ew",
+            "benchmark": "MM-Vet",
+            "model": "m",
+            "parameters": {},
+            "prices": {"input": 10, "output": 100},
+        }
+        line = ["judge_zero_shot", "--job", json.dumps(job), "--samples", str(tmp_path / "samples.jsonl")]
+        line += ["--replies", str(tmp_path / "replies"), "--output", str(output)]
+        monkeypatch.setenv("VISATB_UNTRACKED", json.dumps({"evaluation.judge": {"url": server.url}}))
         for _ in range(2):
-            subprocess.run([sys.executable, str(script), *line], check=True)
+            subprocess.run([sys.executable, str(SCRIPT), *line], check=True)
         assert len(server.asked) == 3
     score = json.loads(output.read_text())
     assert score["value"] == pytest.approx(50)
@@ -258,7 +267,7 @@ def test_mistakes_are_told_all_at_once(tmp_path: Path):
         },
         "methods": ["stl", "visat"],
         "loader_arguments": {"device": "cpu"},
-        "endpoint": {"address": "http://user:secret@localhost/v1", "model": "one"},
+        "endpoint": {"url": "http://user:secret@localhost/v1", "model": "one"},
     }
     with pytest.raises(VisatbError) as error:
         experiment({"zero_shot": section}, tmp_path)
@@ -271,7 +280,7 @@ def test_mistakes_are_told_all_at_once(tmp_path: Path):
         "zero_shot.methods: 'stl' is one model a task",
         "zero_shot.methods: 'visat' is not among methods; did you mean 'visatb'?",
         "zero_shot.loader_arguments: 'device' is set by the workflow itself",
-        "zero_shot.endpoint.address: an address must hold no key",
+        "zero_shot.endpoint.url: an address must hold no key",
         "zero_shot.endpoint: every run would ask the same model",
     ):
         assert part in said

@@ -4,13 +4,11 @@ import pyarrow as pa
 import pytest
 
 from tests.helpers.config_examples import MODEL_FILE, MODEL_TEXT, config_values, task
-from visatb.balancing.matrix import needed_scores
 from visatb.data.mixtures import build_mixture
 from visatb.data.records import RECORD_SCHEMA
 from visatb.experiment.experiment import Experiment
 from visatb.planning.plan import idle_methods, plan
 from visatb.reporting.text.plan import plan_text
-from visatb.scores.columns import Column, column_names
 
 TASKS = ("vqa", "caption", "bbox")
 FIXED = {"chat": {"data": ["chat.json"], "weight": 0.5}}
@@ -210,7 +208,7 @@ def test_variants_measure_their_own_weights_from_runs_that_they_share():
     settings = {name: one.balance_settings(name) for name in ("visatb", *VARIANTS)}
     assert settings["visatb-out-only"].alphas == (1, 0, 0)
     assert [settings[name].temperature for name in settings] == [0.5, 0.5, 1.0, 0.5, 0.5]
-    assert [settings[name].difficulty for name in settings] == ["repurposed"] * 3 + ["precise"] * 2
+    assert [settings[name].difficulty_used for name in settings] == ["repurposed"] * 3 + ["precise"] * 2
     assert [settings[name].form for name in settings] == ["paired"] * 4 + ["simple"]
     assert one.measured_by("visatb-T1") == one.measured_by("visatb")
     beyond = {run for run, _, _ in one.measured_by("precise")} - {run for run, _, _ in one.measured_by("visatb")}
@@ -223,10 +221,9 @@ def test_what_is_measured_is_what_the_equations_need(changes: dict, groups: dict
     if groups and "form" in changes:
         pytest.skip("the simple form has no groups")
     of = experiment(balancing=changes, groups=groups)
-    columns = [Column(task, metric) for task, metric in of.validation_columns]
-    task_of = dict(zip(column_names(columns), [column.task for column in columns], strict=True))
-    needs = needed_scores(columns, of.groups, of.balance_settings("visatb"))
-    needed = {(run, "val", task_of[name]) for run, names in needs.items() for name in names}
+    names = of.design("visatb").names
+    task_of = dict(zip(names.columns, [column.task for column in of.columns], strict=True))
+    needed = {(run, "val", task_of[name]) for run, columns in names.needs.items() for name in columns}
     assert set(of.measured_by("visatb")) == needed
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.helpers.config_examples import MODEL_FILE, MODEL_TEXT, config_values
 from visatb.balancing.balance import balance
 from visatb.balancing.bootstrap import intervals, replicate
+from visatb.balancing.design import Design
 from visatb.balancing.gaps import gap_standard_errors
 from visatb.balancing.unknown_spread import hide_unknown
 from visatb.balancing.weights import measure_weights, score_origins, validation_samples
@@ -207,7 +208,7 @@ def test_runs_without_common_samples_have_independent_errors():
     apart = [partly_paired_samples(name, tables, ["mini"]) for name in "ab"]
     for samples in (paired, apart):
         assert samples[0].scores() == pytest.approx([tables[run]["numerator"].mean() for run in samples[0].runs])
-    error = gap_standard_errors(apart, columns, groups, BalanceSettings(temperature=1.0))["a"]
+    error = gap_standard_errors(apart, Design(columns, groups, BalanceSettings(temperature=1.0)))["a"]
     variances = [tables[run]["numerator"].var(ddof=1) / 300 for run in ("mini", "plus-a")]
     assert error == pytest.approx(np.sqrt(sum(variances)), rel=2e-3)
 
@@ -222,7 +223,7 @@ def test_intervals_of_what_follows_from_an_unknown_spread_are_empty_and_the_othe
     samples = [paired_samples(task, tables) for task in "abc"]
     settings = BalanceSettings(temperature=1.0, on_unlearned="clip")
     matrix = pd.DataFrame({one.column: one.scores() for one in samples}, index=list(tables))
-    point = balance(matrix, columns, groups, settings)
+    point = balance(matrix, Design(columns, groups, settings))
     drawn = replicate(point, samples, 200, 0)
     hidden = intervals(point, hide_unknown(point, drawn, {"b": ["plus-a"]}))
     pairs = hidden.contributions.set_index(["from", "to"])["low"].isna()
@@ -261,7 +262,7 @@ def test_weights_say_what_was_imported(tmp_path: Path):
     needs = dict.fromkeys(("mini", "plus-vqa", "plus-caption"), tasks)
     samples = validation_samples(tmp_path / "scores", columns, needs)
     origins = score_origins(tmp_path / "scores", columns, needs)
-    tables = measure_weights(samples, columns, groups, BalanceSettings(temperature=1.0), {}, 100, 0, origins)
+    tables = measure_weights(samples, Design(columns, groups, BalanceSettings(temperature=1.0)), {}, 100, 0, origins)
     notes = tables.weights.set_index("task")["note"]
     assert notes["caption"] == "caption: imported samples (mini), imported value (plus-vqa, plus-caption)"
     assert tables.weights["weight_low"].isna().all()

@@ -10,7 +10,9 @@ import pytest
 
 from tests.helpers.config_examples import MODEL_FILE, MODEL_TEXT, config_values
 from visatb.balancing.balance import Balance, balance
+from visatb.balancing.design import Design
 from visatb.config.balancing import BalanceSettings
+from visatb.config.training import Recipe
 from visatb.errors import VisatbError
 from visatb.experiment.experiment import Experiment
 from visatb.runtime.files import write_parquet
@@ -54,8 +56,7 @@ def matrices(interactions: np.ndarray, effects: np.ndarray) -> tuple[pd.DataFram
 def of(matrix: pd.DataFrame, tasks: tuple[str, ...]) -> Balance:
     return balance(
         matrix.loc[["mini", *(f"plus-{t}" for t in tasks)], list(tasks)],
-        [Column(t, "EM") for t in tasks],
-        settings=SETTINGS,
+        Design.ungrouped([Column(t, "EM") for t in tasks], SETTINGS),
     )
 
 
@@ -195,6 +196,7 @@ def test_the_simple_form_needs_no_approximation(finished: Path):
         ({"groups": {"seeing": ["vqa", "bbox"]}}, "groups.seeing: holds new and old tasks"),
         ({"groups": {"both": ["vqa", "caption"]}}, "has no model, scores of vqa, scores of caption of the run plus-"),
         ({"training": {"learning_rate": 1e-3}}, "training.learning_rate: is 0.001, but results/old was trained with "),
+        ({"training": {"label_smoothing": 0.1}}, "label_smoothing: is 0.1, but results/old was trained with 0.0"),
         ({"seed": 1}, "seed: is 1, but results/old was trained with 0"),
     ],
 )  # fmt: skip
@@ -202,3 +204,14 @@ def test_mistakes_in_adding(finished: Path, changes: dict[str, object], words: s
     with pytest.raises(VisatbError) as caught:
         adding("frozen", **changes)
     assert words in str(caught.value)
+
+
+OTHER_WORDS = {"schedule": "linear", "precision": "float32", "normalization": "micro_batch"}
+
+
+@pytest.mark.parametrize("key", Recipe.model_fields)
+def test_every_key_of_the_recipe_must_be_as_it_was(finished: Path, key: str):
+    told = finished / "runs" / "single-vqa" / "checkpoints" / "0" / "training.json"
+    told.write_text(json.dumps({"seed": 0, key: OTHER_WORDS.get(key, 0.123)}))
+    with pytest.raises(VisatbError, match=rf"training\.{key}: is .*, but results/old was trained with "):
+        adding("strict")

@@ -374,9 +374,11 @@ def test_a_disk_too_small_is_told(pieces: Pieces, tmp_path: Path, monkeypatch: p
 
 
 def test_a_file_that_cannot_be_written_is_told_and_nothing_is_left(pieces: Pieces, tmp_path: Path) -> None:
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in vars(pieces).items()]
     done = subprocess.run(
-        [sys.executable, ROOT / "workflow_scripts/assemble_model.py", *words, f"--output={tmp_path / 'llava'}"],
+        [
+            *(sys.executable, ROOT / "workflow_scripts/models.py", "assemble_model"),
+            *("--pieces", json.dumps(vars(pieces), default=str), "--output", tmp_path / "llava"),
+        ],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,

@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 
 from tests.helpers.config_examples import MODEL_FILE, MODEL_TEXT, config_values
+from visatb.balancing.run_names import RunName
 from visatb.errors import VisatbError
 from visatb.experiment.experiment import Experiment
 from visatb.planning.costs import Basis
 from visatb.planning.plan import plan
-from visatb.planning.throughput import kind_of, measured_speeds, speeds
+from visatb.planning.throughput import measured_speeds, speeds
 from visatb.planning.token_ledger import Counts
 from visatb.reporting.tables.costs import short_hours, short_size
 from visatb.reporting.text.plan import plan_text, preparation_cost
@@ -110,7 +111,7 @@ def test_speeds_are_given_or_measured(tmp_path: Path):
 
 def test_kinds_of_runs_are_those_of_the_resources():
     of = experiment(methods=["stl", "ew", "visatb"], balancing={"difficulty": "precise"})
-    assert {run: kind_of(run) for run in of.runs} == {run: of.resource_kind(run) for run in of.runs}
+    assert {run: RunName.parse(run).resources for run in of.runs} == {run: of.resource_kind(run) for run in of.runs}
 
 
 def test_numbers_as_people_read_them():

@@ -16,7 +16,7 @@ from visatb.experiment.experiment import Experiment
 from visatb.planning.preflight import check_machine
 
 ROOT = REPOSITORY
-KEYLESS = {"model": "local", "endpoint": "http://localhost:8000/v1/"}
+KEYLESS = {"model": "local", "url": "http://localhost:8000/v1/"}
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def test_a_judged_task_among_others():
     judged = experiment(["judge", "EM"], KEYLESS, judge_context="context.jsonl")
     assert judged.judged_tasks == ["chat"]
     assert judged.judge_context("chat") == ["context.jsonl"]
-    assert judged.config.evaluation.judge.endpoint == "http://localhost:8000/v1"
+    assert judged.config.evaluation.judge.url == "http://localhost:8000/v1"
     assert str(judged.judge_replies) == "results/small/judge_replies"
     check_machine(judged)
 
@@ -46,9 +46,9 @@ def test_a_judged_task_among_others():
     ("judge", "more", "message"),
     [
         (None, {}, "tasks.chat.metrics: 'judge' needs a judge; add evaluation.judge"),
-        ({"endpoint": "http://localhost/v1"}, {}, "evaluation.judge.model: missing"),
-        (KEYLESS | {"endpoint": "localhost:8000"}, {}, "evaluation.judge.endpoint: expected an address that begins"),
-        (KEYLESS | {"endpoint": "http://me:sk-1@host/v1"}, {}, "must hold no key or password"),
+        ({"url": "http://localhost/v1"}, {}, "evaluation.judge.model: missing"),
+        (KEYLESS | {"url": "localhost:8000"}, {}, "evaluation.judge.url: expected an address that begins"),
+        (KEYLESS | {"url": "http://me:sk-1@host/v1"}, {}, "must hold no key or password"),
         (KEYLESS | {"prompt": "config/judges.yaml"}, {}, "no such file; did you mean 'judge.yaml'?"),
         (KEYLESS | {"retries": -1}, {}, "evaluation.judge.retries: must be at least 0"),
         (KEYLESS | {"timeout": 0}, {}, "evaluation.judge.timeout: must be above 0"),

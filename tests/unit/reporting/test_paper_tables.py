@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers.paths import FIXTURES
 from visatb.balancing.variants import variant_blocks
-from visatb.config.balancing import BalanceSettings
+from visatb.config.balancing import AlphaConfig, BalanceSettings
 from visatb.errors import VisatbError
 from visatb.reporting.tables.latex import escape_latex, latex_table
 from visatb.reporting.tables.paper_table import PaperTable, markdown_table
@@ -137,12 +137,12 @@ def test_a_lone_task_is_no_group_and_several_metrics_stand_below_their_task() ->
 
 VARIANTS = {
     "visatb": BalanceSettings(temperature=0.5),
-    "out-only": BalanceSettings(0.5, 1.0, 0.0, 0.0),
-    "thirds": BalanceSettings(0.5, 1 / 3, 1 / 3, 1 / 3),
-    "T2": BalanceSettings(2.0),
-    "precise": BalanceSettings(0.5, difficulty="precise"),
-    "simple": BalanceSettings(1.0, form="simple", difficulty="precise"),
-    "not-shown": BalanceSettings(4.0),
+    "out-only": BalanceSettings(temperature=0.5, alpha=AlphaConfig.of(1, 0, 0)),
+    "thirds": BalanceSettings(temperature=0.5, alpha=AlphaConfig.of(1 / 3, 1 / 3, 1 / 3)),
+    "T2": BalanceSettings(temperature=2.0),
+    "precise": BalanceSettings(temperature=0.5, difficulty="precise"),
+    "simple": BalanceSettings(temperature=1.0, form="simple", difficulty="precise"),
+    "not-shown": BalanceSettings(temperature=4.0),
 }
 
 

@@ -11,12 +11,18 @@ import pyarrow as pa
 import pytest
 
 from tests.helpers.paths import SCRIPTS
+from visatb.balancing.jobs import MatrixJob, WeightsJob
+from visatb.config.balancing import BalanceSettings
 from visatb.reporting.figures import benchmark as figure
+from visatb.runtime.cli import as_json
 from visatb.runtime.files import read_table, write_parquet
+from visatb.scores.jobs import BenchmarkJob
 from visatb.scores.metrics import METRICS, Metric, SampleScores, exact_match
 from visatb.scores.scoring import score_predictions
 
 COLUMNS = ["--column", "a:EM", "b:errors"]
+SINGLE = {"a": "single-a", "b": "single-b"}
+METRICS_OF = {"a": ["EM"], "b": ["errors"]}
 RIGHT = {  # run -> share of right answers in tasks a and b
     "mini": (0.30, 0.40),
     "plus-a": (0.60, 0.50),
@@ -65,16 +71,16 @@ def run(script: str, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_matrix_and_weights(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    scores = ["--scores", "scores", *COLUMNS]
-    matrix = ["--run", "mini=a,b", "plus-a=a,b", "plus-b=a,b", "--matrix", "V.tsv", "--tidy", "t.tsv"]
-    run("collect_validation_matrix", *scores, *matrix, monkeypatch=monkeypatch)
+    collect = MatrixJob(metrics=METRICS_OF, runs={"mini": [], "plus-a": [], "plus-b": ["a", "b"]})
+    matrix = ["--job", as_json(collect), "--scores", "scores", "--matrix", "V.tsv", "--tidy", "t.tsv"]
+    run("balancing", "collect_validation_matrix", *matrix, monkeypatch=monkeypatch)
     V = read_table("V.tsv").set_index("run")
     assert V.loc["mini"].tolist() == pytest.approx([30, 60]), "the matrix holds scores as their metrics give them"
     assert V.loc["plus-b"].tolist() == pytest.approx([36, 20])
-    names = ("contributions", "contributions_intervals", "difficulty", "weights", "weights_comparison")
-    tables = [word for name in names for word in (f"--{name}-table", f"{name}.tsv")]
-    more = ["--temperature", "1", "--bootstrap", "50", "--balancing", "b.json", "--replicates", "r.parquet"]
-    run("compute_weights", *scores, "--group", "a=a", "b=b", *tables, *more, monkeypatch=monkeypatch)
+    settings = BalanceSettings(temperature=1)
+    job = WeightsJob(metrics=METRICS_OF, groups={"a": ["a"], "b": ["b"]}, settings=settings, bootstrap=50, seed=0)
+    weigh = ["--job", as_json(job), "--scores", "scores", "--output", "."]
+    run("balancing", "compute_weights", *weigh, monkeypatch=monkeypatch)
     C = read_table("contributions.tsv").set_index("from")
     assert C.loc["a", "b"] == pytest.approx((60 - 50) / (60 - 20)), "fewer errors: a helps b"
     assert C.loc["b", "a"] == pytest.approx((36 - 30) / (60 - 30))
@@ -85,9 +91,10 @@ def test_matrix_and_weights(folder: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_benchmark_and_its_figure(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    methods = ["--method", "stl", "ew", "visatb"]
+    job = BenchmarkJob(methods=["stl", "ew", "visatb"], metrics=METRICS_OF, bootstrap=50, seed=0, single=SINGLE)
     outputs = ["--table", "benchmark.tsv", "--tidy", "t.tsv", "--intervals", "i.tsv"]
-    run("collect_benchmark", "--scores", "scores", *methods, *COLUMNS, *outputs, monkeypatch=monkeypatch)
+    words = ["--job", as_json(job), "--scores", "scores", *outputs]
+    run("scores", "collect_benchmark", *words, monkeypatch=monkeypatch)
     table = read_table("benchmark.tsv").set_index("method")
     gains = {"ew": (5 / 50, 10 / 40), "visatb": (10 / 50, -15 / 40)}
     for method, change in gains.items():

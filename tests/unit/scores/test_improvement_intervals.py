@@ -9,6 +9,7 @@ import pytest
 
 from visatb.balancing.balance import balance
 from visatb.balancing.bootstrap import REPLICATES_KEPT, intervals, replicate, replicates_table
+from visatb.balancing.design import Design
 from visatb.balancing.weights_comparison import weights_comparison
 from visatb.config.balancing import BalanceSettings
 from visatb.reporting.text.certainty import half_width_sentence, ill_posed_sentence, overall_lines, pairs_sentence
@@ -107,15 +108,16 @@ def test_intervals_from_score_files_surround_the_benchmark_table(tmp_path: Path)
     for seed, (task, metrics) in enumerate({"vqa": ["EM"], "box": ["IoU", "mean_IoU"]}.items()):
         for run, accuracy in {f"single-{task}": 0.5, "ew": 0.45, "visatb": 0.6}.items():
             write_scores(tmp_path, run, task, metrics, accuracy, seed)
-    methods = ["stl", "ew", "visatb"]
-    table = benchmark_table(test_scores(tmp_path, methods, COLUMNS), methods, COLUMNS)
-    found = benchmark_intervals(tmp_path, table, COLUMNS, 400).set_index(["method", "other", "quantity"])
+    runs = {"stl": {task: f"single-{task}" for task in ("vqa", "box")}}
+    runs |= {method: dict.fromkeys(("vqa", "box"), method) for method in ("ew", "visatb")}
+    table = benchmark_table(test_scores(tmp_path, runs), runs, COLUMNS)
+    found = benchmark_intervals(tmp_path, table, runs, COLUMNS, 400).set_index(["method", "other", "quantity"])
     for method in ("ew", "visatb"):
         for quantity in ("dI", "dE"):
             row = found.loc[method, "", quantity]
             assert row["value"] == pytest.approx(table.set_index("method").loc[method, quantity])
             assert row["low"] <= row["value"] <= row["high"]
-    assert benchmark_intervals(tmp_path, table[table["method"] != "stl"], COLUMNS).empty
+    assert benchmark_intervals(tmp_path, table[table["method"] != "stl"], runs, COLUMNS).empty
 
 
 def point_and_replicates(count: int = 300):
@@ -127,7 +129,9 @@ def point_and_replicates(count: int = 300):
         right = (generator.uniform(size=count) < np.array(p)[:, None]).astype(float)
         samples.append(PairedSamples(task, runs, right, np.ones_like(right), [f"{task}{n}" for n in range(count)]))
     matrix = pd.DataFrame({one.column: pd.Series(one.scores(), index=list(one.runs)) for one in samples})
-    point = balance(matrix, [Column(task, "em") for task in accuracy], settings=BalanceSettings(temperature=0.5))
+    point = balance(
+        matrix, Design.ungrouped([Column(task, "em") for task in accuracy], BalanceSettings(temperature=0.5))
+    )
     return point, replicate(point, samples, 1200)
 
 

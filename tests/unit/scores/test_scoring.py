@@ -15,13 +15,15 @@ from visatb.runtime.files import write_parquet
 from visatb.scores.scoring import score_predictions
 from visatb.scores.verdicts import VERDICT_SCHEMA
 
-SCRIPT = SCRIPTS / "score.py"
+SCRIPT = SCRIPTS / "evaluation.py"
 
 
-def score(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def score(folder: Path, origin: str | None = None, **metrics: str) -> subprocess.CompletedProcess[str]:
     folders = {name: str(folder / name) for name in ("predictions", "verdicts", "output")}
     told = [word for name, place in folders.items() for word in (f"--{name}", place)]
-    command = [sys.executable, str(SCRIPT), *told, "--digests", str(folder / "digests.json"), "--metrics", *words]
+    job = {"metrics": {task: dict.fromkeys(names.split(","), 1) for task, names in metrics.items()}, "origin": origin}
+    told += ["--digests", str(folder / "digests.json"), "--job", json.dumps(job)]
+    command = [sys.executable, str(SCRIPT), "score", *told]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -37,7 +39,7 @@ def test_tasks_are_scored_as_each_alone(tmp_path: Path) -> None:
     for task in ("vqa", "caption"):
         write_parquet(tmp_path / "predictions" / f"{task}.parquet", predictions(4))
     write_parquet(tmp_path / "verdicts" / "caption.parquet", verdicts(4))
-    done = score(tmp_path, "vqa=EM", "caption=GLEU,judge", "--origin", "elsewhere")
+    done = score(tmp_path, "elsewhere", vqa="EM", caption="GLEU,judge")
     assert done.returncode == 0, done.stderr
     expected = {
         "vqa": score_predictions(predictions(4), ["EM"], None, "elsewhere"),
@@ -56,7 +58,7 @@ def test_tasks_are_scored_as_each_alone(tmp_path: Path) -> None:
 def test_every_task_that_fails_is_named_and_the_others_are_scored(tmp_path: Path) -> None:
     for task in ("vqa", "boxes", "chat"):
         write_parquet(tmp_path / "predictions" / f"{task}.parquet", predictions(4))
-    done = score(tmp_path, "boxes=IoU", "vqa=EM", "chat=judge", "gone=EM")
+    done = score(tmp_path, boxes="IoU", vqa="EM", chat="judge", gone="EM")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     first, *lines = done.stderr.splitlines()
@@ -67,6 +69,6 @@ def test_every_task_that_fails_is_named_and_the_others_are_scored(tmp_path: Path
 
 
 def test_an_unknown_metric_is_refused(tmp_path: Path) -> None:
-    done = score(tmp_path, "vqa=EM,EMM")
-    assert done.returncode == 2
-    assert "vqa: expected metrics of EM, IoU" in done.stderr
+    done = score(tmp_path, vqa="EM,EMM")
+    assert done.returncode == 1
+    assert "--job, metrics.vqa.EMM: expected metrics of EM, IoU" in done.stderr

@@ -12,18 +12,29 @@ from PIL import Image
 from transformers import AutoTokenizer, CLIPModel
 
 from tests.helpers.galaxy_examples import draw_pictures, save_tiny_clip, section
-from visatb.config.taskgalaxy import TaskGalaxyConfig
+from visatb.config.taskgalaxy import ExportConfig, TaskGalaxyConfig
 from visatb.endpoints.images import as_data_url, digest_of
 from visatb.errors import VisatbError
 from visatb.experiment.checks.taskgalaxy import checked_data_set, makes_data_alone
 from visatb.experiment.experiment import Experiment
-from visatb.taskgalaxy.browse import as_script, drawn
+from visatb.runtime.cli import as_json
+from visatb.taskgalaxy.browse import as_script, draw_examples
 from visatb.taskgalaxy.clip import Clip
-from visatb.taskgalaxy.connections import connections, requested, require_keys
+from visatb.taskgalaxy.connections import asking_of, endpoints_of, require_keys
 from visatb.taskgalaxy.embedding import embed, fingerprint, unit_vectors
-from visatb.taskgalaxy.export import Exporting, exported, split_of, write_export
+from visatb.taskgalaxy.export import export_rows, split_of, write_export
+from visatb.taskgalaxy.jobs import (
+    VotingJob,
+    connections,
+    expansion_job,
+    filter_job,
+    plan_job,
+    provenance_job,
+    voting_job,
+    writing_job,
+)
 from visatb.taskgalaxy.pictures import list_pictures
-from visatb.taskgalaxy.plan import plan, plan_text
+from visatb.taskgalaxy.plan import format_plan, plan
 from visatb.taskgalaxy.prompt_files import read_prompts
 from visatb.taskgalaxy.types import normalised, read_seeds
 
@@ -112,7 +123,7 @@ def test_pictures_are_sent_small_and_only_as_they_were_listed(tmp_path: Path):
         as_data_url(path, 90, before)
 
 
-EXPORTING = Exporting(by="level_1", clusters=2, seed=0, min_samples=10, shares=(0.2, 0.2))
+EXPORT = ExportConfig(task="level_1", clusters=2, seed=0, min_samples=10, val=0.2, test=0.2)
 
 
 def samples_of(task: str, number: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -129,8 +140,8 @@ def test_small_tasks_are_left_out_with_their_reason_and_nothing_depends_on_the_o
     large, types = samples_of("large", 60)
     small, more = samples_of("small", 9)
     task_of = {"large-type": "large", "small-type": "small"}
-    rows = exported(large + small, types + more, task_of, EXPORTING)
-    assert rows == exported((large + small)[::-1], types + more, task_of, EXPORTING)
+    rows = export_rows(large + small, types + more, task_of, EXPORT)
+    assert rows == export_rows((large + small)[::-1], types + more, task_of, EXPORT)
     assert {row["task"]: row["reason"] for row in rows} == {"large": None, "small": "task with too few samples"}
     write_export(rows, tmp_path, tmp_path / "t.parquet", tmp_path / "t.tsv")
     lines = {split: (tmp_path / f"{split}.jsonl").read_text().splitlines() for split in ("train", "val", "test")}
@@ -139,7 +150,7 @@ def test_small_tasks_are_left_out_with_their_reason_and_nothing_depends_on_the_o
         row["id"] for row in large if split_of(row["digest"], 0, (0.2, 0.2)) == "val"
     }
     with pytest.raises(VisatbError, match="no task has enough of the 9 accepted samples"):
-        write_export(exported(small, more, task_of, EXPORTING), tmp_path, tmp_path / "t.parquet", tmp_path / "t.tsv")
+        write_export(export_rows(small, more, task_of, EXPORT), tmp_path, tmp_path / "t.parquet", tmp_path / "t.tsv")
 
 
 def test_splits_have_their_shares():
@@ -158,7 +169,7 @@ def test_the_plan_counts_requests_and_prices():
     assert judge["requests_at_most"] == 2 * min(50 * 5, leaves * 40)
     assert judge["price"] == pytest.approx((judge["prompt_tokens"] * 1 + judge["completion_tokens"] * 2) / 1e6)
     assert table.loc["looker", "prompt_tokens"].to_list() > [50 * 200, 0]
-    text = plan_text(table.reset_index(), budget=0.001)
+    text = format_plan(table.reset_index(), budget=0.001)
     assert "NOT enough for the plan" in text
     assert "judge-b" in text
 
@@ -174,10 +185,10 @@ def test_every_outcome_is_shown():
         "accepted": [{"id": f"a{n}", "outcome": "accepted"} for n in range(100)],
         "rejected: rare": [{"id": "r", "outcome": "rejected: rare"}],
     }
-    rows = drawn(outcomes, 10)
+    rows = draw_examples(outcomes, 10)
     assert len(rows) == 10
     assert sum(row["outcome"] == "rejected: rare" for row in rows) == 1
-    assert rows == drawn({name: found[::-1] for name, found in outcomes.items()}, 10)
+    assert rows == draw_examples({name: found[::-1] for name, found in outcomes.items()}, 10)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +247,7 @@ def test_mistakes_in_the_section_are_told(change: dict[str, Any], mistake: str):
         ({"parameters": {"temperature": 0}}, "with prices, max_tokens says how dear"),
         ({"parameters": {"max_tokens": "many"}}, "expected a whole number above 0 of max_tokens"),
         ({"parameters": {"max_tokens": 9, "messages": "x"}}, "'messages' is set by the workflow itself"),
-        ({"address": "https://me:secret@x.org/v1"}, "an address must hold no key or password"),
+        ({"url": "https://me:secret@x.org/v1"}, "an address must hold no key or password"),
         ({"key_variable": "sk-secret"}, "expected the name of an environment variable"),
     ],
 )
@@ -267,8 +278,33 @@ def test_what_a_reply_depends_on_is_apart_from_how_it_is_had():
     values = section("http://elsewhere/v1", budget=2.0)
     values["endpoints"]["looker"] |= {"concurrency": 1, "prices": {"input": 0, "output": 0}, "image_tokens": 9}
     second = TaskGalaxyConfig.model_validate(values)
-    assert requested(first, "looker") == requested(second, "looker")
+    for job_of in (expansion_job, filter_job, writing_job, voting_job):
+        assert as_json(job_of(first)) == as_json(job_of(second))
     assert connections(first) != connections(second)
+    assert plan_job(first) != plan_job(second), "the plan tells prices"
+
+
+def test_what_is_told_of_the_data_depends_on_no_address_and_no_budget():
+    first = TaskGalaxyConfig.model_validate(section(URL, budget=1.0))
+    second = TaskGalaxyConfig.model_validate(section("http://elsewhere/v1", budget=2.0, browse=7))
+    for job_of in (plan_job, provenance_job):
+        assert as_json(job_of(first)) == as_json(job_of(second))
+        read = TaskGalaxyConfig.model_validate_json(as_json(job_of(first)))
+        assert (read, read.export == first.export) == (job_of(first), job_of is provenance_job)
+
+
+def test_a_job_finds_its_endpoints_as_the_config_has_them(monkeypatch: pytest.MonkeyPatch):
+    config = TaskGalaxyConfig.model_validate(section(URL, budget=1.0))
+    job = VotingJob.model_validate_json(as_json(voting_job(config)))
+    with pytest.raises(VisatbError, match="does not say how the endpoints of taskgalaxy are reached"):
+        endpoints_of(job)
+    monkeypatch.setenv("VISATB_UNTRACKED", json.dumps({"taskgalaxy": connections(config)}))
+    judges = endpoints_of(job)
+    assert [judge.name for judge in judges] == config.voting.endpoints
+    assert {judge.url for judge in judges} == {URL}
+    assert judges[0].parameters == config.endpoints["judge-a"].parameters
+    assert (judges[0].model, judges[0].retries, judges[0].prices) == ("model-judge-a", 4, (1.0, 2.0))
+    assert asking_of("vote", job, Path("replies")).budget == 1.0
 
 
 def test_a_missing_key_is_told_before_anything_runs(monkeypatch: pytest.MonkeyPatch):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visatb.config.taskgalaxy import MatchingConfig
+from visatb.config.taskgalaxy import MatchLimits
 from visatb.errors import VisatbError
 from visatb.taskgalaxy.clusters import clusters
 from visatb.taskgalaxy.embedding import unit_vectors
@@ -82,7 +82,7 @@ def test_every_match_is_in_the_table_with_its_reason():
     pictures = [{"image": f"{n}.png", "digest": f"d{n}"} for n in range(30)]
     types = [{"id": f"t{n}"} for n in range(20)]
     left, right = some_vectors(30, 6, 1), some_vectors(20, 6, 2)
-    table = match_table(pictures, left, types, right, MatchingConfig(top_k=4, floor=0.5, cap=3)).to_pylist()
+    table = match_table(pictures, left, types, right, MatchLimits(top_k=4, floor=0.5, cap=3)).to_pylist()
     assert len(table) == 120
     assert len({(row["digest"], row["type"]) for row in table}) == 120
     kept = [row for row in table if row["status"] == "kept"]

@@ -9,7 +9,7 @@ import pytest
 from visatb.errors import VisatbError
 from visatb.reporting.figures.funnel import funnel_figure
 from visatb.taskgalaxy import tables as t
-from visatb.taskgalaxy.duplicates import deduplicated
+from visatb.taskgalaxy.dedup import dedup_types
 from visatb.taskgalaxy.embedding import unit_vectors
 from visatb.taskgalaxy.funnel import STAGES, funnel
 
@@ -23,14 +23,14 @@ SCHEMAS = (
     t.JUDGED_SCHEMA,
     t.EXPORT_SCHEMA,
 )
-USE = {"requests": 5, "prompt_tokens": 50, "completion_tokens": 7, "cost": 0.25, "models": ["a", "b"]}
+USAGE = {"requests": 5, "prompt_tokens": 50, "completion_tokens": 7, "cost": 0.25, "models": ["a", "b"]}
 
 
 def stage_tables(folder: Path, rows: dict[str, list[dict[str, Any]]]) -> dict[str, Path]:
     paths = {}
     for (stage, _), schema in zip(STAGES, SCHEMAS, strict=True):
         paths[stage] = folder / f"{stage}.parquet"
-        t.write_stage(paths[stage], rows[stage], schema, USE if stage == "vote" else None)
+        t.write_stage(paths[stage], rows[stage], schema, USAGE if stage == "vote" else None)
     return paths
 
 
@@ -82,7 +82,7 @@ def test_near_duplicates_are_rejected_and_listed():
     names = ("naming cups", "naming mugs", "counting")
     rows = [{"id": name, "level_1": "A", "level_2": "B", "level_3": name, **t.kept()} for name in names]
     vectors = unit_vectors(np.array([[1, 0.0], [1, 0.01], [0, 1]]))
-    found, table = deduplicated(rows, vectors, 0.99)
+    found, table = dedup_types(rows, vectors, 0.99)
     assert [(row["status"], row["detail"]) for row in found] == [
         ("kept", None),
         ("rejected", "A > B > naming cups"),

@@ -8,32 +8,31 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
+from tests.helpers.methods import method_of
 from tests.helpers.training_examples import (
     LAMBDAS,
     TASKS,
+    machine,
     mixture,
-    recipe,
     sample,
     save_tiny,
     start_training,
     train,
     train_here,
+    training_job,
     turns,
     weights_in,
 )
-from visatb.config.training import Machine
 from visatb.errors import VisatbError
 from visatb.models.families import FAMILIES
 from visatb.runtime.digests import folder_digest
 from visatb.training.checkpoints import Checkpoints, deepspeed_layout, is_intact, mark_complete
-from visatb.training.fit import _description
+from visatb.training.fit import described
 from visatb.training.history import History
-from visatb.training.loss.methods import Method, MethodName
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -125,16 +124,14 @@ def llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["tla", "rlw", "dwa", "igbv1"])
-def test_weights_that_move_go_on_where_a_kill_left_them(
-    tmp_path: Path, llava: Path, data: Path, name: MethodName
-) -> None:
+def test_weights_that_move_go_on_where_a_kill_left_them(tmp_path: Path, llava: Path, data: Path, name: str) -> None:
     # The checkpoint of step 6 lies in the midst of DWA's two windows, and of IGBv1's base.
     numbers = {"dwa_window": 5, "igbv1_first_step": 3, "igbv1_last_step": 8}
-    groups = {"seen": ("caption", "vqa"), "ocr": ("ocr",)}
-    train_here(tmp_path / "undisturbed", llava, data, Method(name, groups, **numbers), epochs=2)
-    options = {"method": name, "group": ["seen=caption,vqa", "ocr=ocr"], "epochs": 2, "micro_batch_size": 4}
-    kill_after(6, tmp_path / "killed", llava, data, **options, **numbers)
-    said = train(tmp_path / "killed", llava, data, **options, **numbers)
+    method = method_of(name, {"seen": ("caption", "vqa"), "ocr": ("ocr",)}, **numbers)
+    train_here(tmp_path / "undisturbed", llava, data, method=method, epochs=2)
+    options = {"method": method, "epochs": 2, "micro_batch_size": 4}
+    kill_after(6, tmp_path / "killed", llava, data, **options)
+    said = train(tmp_path / "killed", llava, data, **options)
     assert "[mini] goes on from" in said
     assert same(weights_in(tmp_path / "killed/model"), weights_in(tmp_path / "undisturbed/model"))
     histories = [(tmp_path / place / "training.jsonl").read_text() for place in ("killed", "undisturbed")]
@@ -298,9 +295,9 @@ def test_a_line_torn_by_a_kill_harms_no_other(tmp_path: Path, torn: str) -> None
 
 
 def test_how_a_step_is_split_is_described_only_where_it_matters(data: Path, llava: Path) -> None:
-    def described(normalization: str, micro_batch_size: int) -> dict[str, Any]:
-        changed = recipe(normalization=normalization)
-        return _description(data, str(llava), changed, Machine(micro_batch_size), ["vqa"], np.ones(1))
+    def told(normalization: str, size: int) -> dict[str, Any]:
+        job = training_job(llava, normalization=normalization)
+        return described(job, machine(micro_batch_size=size), data, {"vqa": 1.0})
 
-    assert described("step", 2) == described("step", 4)
-    assert described("micro_batch", 2) != described("micro_batch", 4)
+    assert told("step", 2) == told("step", 4)
+    assert told("micro_batch", 2) != told("micro_batch", 4)

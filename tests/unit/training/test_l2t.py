@@ -29,7 +29,7 @@ from visatb.models.families import read_template
 from visatb.runtime.files import read_json, write_text
 from visatb.training.batches.collator import IGNORED, Collator, Sample
 from visatb.training.l2t.instructions import CATEGORIES, Instructions, categories, render
-from visatb.training.loss.methods import Method
+from visatb.training.loss.methods import Given
 from visatb.training.loss.weighting import weights_of
 from visatb.training.trainer import VitwTrainer
 
@@ -222,7 +222,7 @@ def test_loss_and_gradient_are_those_of_equation_2_with_shares(
         data_collator=packing(family, instructions=Instructions(weight, SENTENCES)),
         callbacks=[recorder],
         tasks=TASKS,
-        weighting=Method().weighting(TASKS, weights_of(TASKS, LAMBDAS, "test"), seed=5),
+        weighting=Given().weighting(TASKS, weights_of(TASKS, LAMBDAS, "test"), seed=5),
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train()
@@ -240,9 +240,12 @@ def test_another_objective_is_another_training(tmp_path: Path) -> None:
     write_text(tmp_path / "templates.tsv", f"sentence\tdecision\n{SHORT_ANSWER}\tremoved\n")
     said = train(tmp_path / "run", base, data)
     assert "was trained before" in train(tmp_path / "run", base, data)
-    l2t = {"objective": "l2t", "templates": tmp_path / "templates.tsv"}
+    objective = {"kind": "l2t", "instruction_weight": 1.0, "text_only": False}
+    l2t = {"objective": objective, "templates": tmp_path / "templates.tsv"}
     said = train(tmp_path / "run", base, data, **l2t)
     assert "was trained before" not in said
     kept = [read_json(path) for path in (tmp_path / "run/checkpoints").glob("*/training.json")]
     assert [one["templates"] for one in kept if one.get("objective") == "l2t"] == [[SHORT_ANSWER]]
-    assert "was trained before" not in train(tmp_path / "run", base, data, **l2t, instruction_weight=0.5)
+    assert "was trained before" not in train(
+        tmp_path / "run", base, data, **l2t | {"objective": objective | {"instruction_weight": 0.5}}
+    )

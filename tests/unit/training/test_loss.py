@@ -10,13 +10,14 @@ import torch
 from transformers import PrinterCallback, TrainingArguments
 
 from tests.helpers.gradients import Gradients, Recorder, Samples, distance, gradients_of
+from tests.helpers.methods import method_of
 from tests.helpers.reference_training import SILENT, equation_2, token_losses
 from tests.helpers.training_examples import LAMBDAS, TASKS, model_of, packing, processor_of, sample
 from visatb.errors import VisatbError
 from visatb.training.batches.attention import attend_by_sample
 from visatb.training.batches.collator import IGNORED, Collator, Sample
 from visatb.training.loss import head
-from visatb.training.loss.methods import Method, MethodName
+from visatb.training.loss.methods import Given, Method
 from visatb.training.loss.weighting import weights_of
 from visatb.training.trainer import VitwTrainer
 
@@ -86,7 +87,7 @@ def trained(
         data_collator=packing(family) if packs else packing(family).collator,
         callbacks=[recorder],
         tasks=TASKS,
-        weighting=(method or Method()).weighting(TASKS, weights_of(TASKS, lambdas, "test"), seed=5),
+        weighting=(method or Given()).weighting(TASKS, weights_of(TASKS, lambdas, "test"), seed=5),
         normalization=normalization,
     )
     trainer.remove_callback(PrinterCallback)
@@ -115,6 +116,18 @@ def test_loss_and_gradient_are_those_of_expected_of(
     assert len(recorder.gradients) == 1
     assert recorder.logs[0]["loss"] == pytest.approx(loss, rel=1e-6)
     assert distance(recorder.gradients[0], gradients) < 3e-6
+
+
+@pytest.mark.parametrize("packs", [True, False])
+def test_label_smoothing_keeps_the_weights_of_tasks_and_what_is_normalised_over(
+    tmp_path: Path, logits: str, packs: bool
+) -> None:
+    recorder, _ = trained(tmp_path, "llava", BY_TASK, 2, 4, packs=packs, label_smoothing_factor=0.2)
+    model = model_of("llava").double()
+    loss, _ = equation_2(model, "llava", BY_TASK, LAMBDAS, smoothing=0.2)
+    loss.backward()
+    assert recorder.logs[0]["loss"] == pytest.approx(loss.item(), rel=1e-6)
+    assert distance(recorder.gradients[0], gradients_of(model)) < 3e-6
 
 
 def test_each_step_is_normalised_by_its_own_tokens(tmp_path: Path) -> None:
@@ -188,9 +201,9 @@ STEPS = [sample(TASKS[(number * 7) % 4], number) for number in range(48)]  # 6 s
 
 @pytest.mark.parametrize("name", ["rlw", "dwa", "igbv1"])
 def test_weights_that_move_are_those_of_the_very_step_however_it_is_split(
-    tmp_path: Path, logits: str, name: MethodName
+    tmp_path: Path, logits: str, name: str
 ) -> None:
-    method = Method(name, BALANCED, dwa_window=2, igbv1_first_step=1, igbv1_last_step=2)
+    method = method_of(name, BALANCED, dwa_window=2, igbv1_first_step=1, igbv1_last_step=2)
     options = {"method": method, "learning_rate": 1e-2, "lr_scheduler_type": "constant"}
     whole, _ = trained(tmp_path, "llava", STEPS, 8, 1, **options)
     parts, _ = trained(tmp_path, "llava", STEPS, 2, 4, **options)
@@ -235,7 +248,7 @@ def weights_now(logs: Sequence[dict[str, Any]], step: int) -> list[float]:
 
 
 def test_tla_is_the_mean_of_task_means_by_the_step_or_by_the_micro_batch(tmp_path: Path) -> None:
-    method = Method("tla", {task: (task,) for task in TASKS})
+    method = method_of("tla", {task: (task,) for task in TASKS})
     model = model_of("llava").double()
 
     def task_means(samples: Sequence[Sample]) -> torch.Tensor:

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.reference_training import EPOCHS, TOLERANCE, Reference, hard_samples, train_by_hand
-from tests.helpers.training_examples import LAMBDAS, mixture, recipe, save_tiny, weights_in
-from visatb.config.training import Machine
+from tests.helpers.training_examples import LAMBDAS, machine, mixture, save_tiny, training_job, weights_in
 from visatb.models.families import FAMILIES
 from visatb.training.fit import fit
 
@@ -42,8 +41,8 @@ def distance(
     settings: dict[str, Any] | None = None,
     **changes: str,
 ) -> float:
-    machine = Machine(micro_batch_size=size, attention="eager", **settings or {})
-    fit("mini", data, str(base), lambdas, recipe(epochs=EPOCHS, **changes), machine, folder, folder / "model")
+    job = training_job(base, weights=lambdas, epochs=EPOCHS, **changes)
+    fit(job, machine(micro_batch_size=size, **settings or {}), data, folder, folder / "model")
     return reference.distance(folder / "model")
 
 
@@ -70,7 +69,7 @@ def test_other_losses_end_elsewhere(tmp_path: Path, reference: Reference, base: 
 def test_who_makes_micro_batches_changes_no_bit(tmp_path: Path, base: Path, data: Path) -> None:
     models = []
     for workers in (0, 2):
-        machine, folder = Machine(4, attention="eager", workers=workers), tmp_path / str(workers)
-        fit("mini", data, str(base), LAMBDAS, recipe(epochs=EPOCHS), machine, folder, folder / "model")
+        folder = tmp_path / str(workers)
+        fit(training_job(base, epochs=EPOCHS), machine(workers=workers), data, folder, folder / "model")
         models.append(weights_in(folder / "model"))
     assert all(value.equal(models[1][name]) for name, value in models[0].items())

@@ -15,8 +15,16 @@ from safetensors.torch import save_file
 
 from tests.helpers import train_in_parts
 from tests.helpers.reference_training import EPOCHS, TOLERANCE, Reference, hard_samples, train_by_hand
-from tests.helpers.training_examples import LAMBDAS, ROOT, mixture, recipe, save_tiny, start_training, train, weights_in
-from visatb.config.training import Machine
+from tests.helpers.training_examples import (
+    ROOT,
+    machine,
+    mixture,
+    save_tiny,
+    start_training,
+    train,
+    training_job,
+    weights_in,
+)
 from visatb.errors import VisatbError
 from visatb.training.checkpoints import is_intact
 from visatb.training.fit import fit
@@ -71,8 +79,7 @@ def kill_after_step_3(process: Popen[str], folder: Path, rank: int | None = None
 
 
 def go_on_alone(folder: Path, base: Path, data: Path, **changes: Any) -> None:
-    machine = Machine(micro_batch_size=4, attention="eager", **changes)
-    fit("mini", data, str(base), LAMBDAS, recipe(epochs=float(EPOCHS)), machine, folder, folder / "model")
+    fit(training_job(base, epochs=EPOCHS), machine(**changes), data, folder, folder / "model")
 
 
 def tokens_after_step_3(folder: Path) -> list[float]:

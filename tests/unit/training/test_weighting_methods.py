@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.methods import method_of
 from visatb.errors import VisatbError
-from visatb.training.loss.methods import Method, MethodName
 from visatb.training.loss.weighting import StepLoss, Vector, Weighting
 
 TASKS = ("box", "chat", "ocr", "vqa")
@@ -18,7 +18,7 @@ GROUPS = {"reading": ("ocr", "vqa"), "box": ("box",)}
 GIVEN = np.array([1.0, 0.4, 1.0, 1.0])
 SHORT = {"dwa_window": 3, "igbv1_first_step": 2, "igbv1_last_step": 5}
 ALONE = {task: (task,) for task in ("box", "ocr", "vqa")}
-DYNAMIC: tuple[MethodName, ...] = ("rlw", "dwa", "igbv1")
+DYNAMIC = ("rlw", "dwa", "igbv1")
 
 tokens = st.lists(st.integers(0, 4), min_size=4, max_size=4)
 step_losses = st.tuples(st.lists(st.floats(0.01, 30), min_size=4, max_size=4), tokens).map(
@@ -28,8 +28,8 @@ histories = st.lists(step_losses, min_size=1, max_size=14)
 groupings = st.sampled_from([GROUPS, ALONE])
 
 
-def method(name: MethodName, groups: dict[str, tuple[str, ...]] = ALONE) -> Weighting:
-    return Method(name, groups, **SHORT).weighting(TASKS, GIVEN, seed=7)
+def method(name: str, groups: dict[str, tuple[str, ...]] = ALONE) -> Weighting:
+    return method_of(name, groups, **SHORT).weighting(TASKS, GIVEN, seed=7)
 
 
 def one_step(weighting: Weighting, step: int, losses: StepLoss) -> Vector:
@@ -110,7 +110,7 @@ def test_igbv1_is_what_its_definition_says(history: list[StepLoss], groups: dict
 
 @given(history=histories, name=st.sampled_from(DYNAMIC), groups=groupings)
 def test_weights_are_positive_with_mean_one_and_fixed_tasks_keep_theirs(
-    history: list[StepLoss], name: MethodName, groups: dict[str, tuple[str, ...]]
+    history: list[StepLoss], name: str, groups: dict[str, tuple[str, ...]]
 ) -> None:
     weighting = method(name, groups)
     for number, step in enumerate(history):
@@ -122,13 +122,11 @@ def test_weights_are_positive_with_mean_one_and_fixed_tasks_keep_theirs(
 
 
 @given(history=histories, name=st.sampled_from(["tla", "dwa", "igbv1"]), order=st.permutations(range(4)))
-def test_the_order_of_tasks_and_groups_does_not_matter(
-    history: list[StepLoss], name: MethodName, order: list[int]
-) -> None:
+def test_the_order_of_tasks_and_groups_does_not_matter(history: list[StepLoss], name: str, order: list[int]) -> None:
     straight = method(name)
     turned_tasks = [TASKS[place] for place in order]
     turned_groups = {task: (task,) for task in turned_tasks if task in ALONE}
-    turned = Method(name, turned_groups, **SHORT).weighting(turned_tasks, GIVEN[order], seed=7)
+    turned = method_of(name, turned_groups, **SHORT).weighting(turned_tasks, GIVEN[order], seed=7)
     for number, step in enumerate(history):
         one = one_step(straight, number, step)
         assert one_step(turned, number, StepLoss(step.nll[order], step.tokens[order])) == pytest.approx(one[order])
@@ -136,7 +134,7 @@ def test_the_order_of_tasks_and_groups_does_not_matter(
 
 
 @given(history=histories, name=st.sampled_from(["tla", *DYNAMIC]), cut=st.integers(0, 13))
-def test_a_state_that_went_through_json_goes_on_to_the_bit(history: list[StepLoss], name: MethodName, cut: int) -> None:
+def test_a_state_that_went_through_json_goes_on_to_the_bit(history: list[StepLoss], name: str, cut: int) -> None:
     straight, first, second = method(name), method(name), method(name)
     expected = [one_step(straight, number, step) for number, step in enumerate(history)]
     for number, step in enumerate(history[:cut]):
@@ -161,7 +159,7 @@ def test_rlw_draws_normal_logits_from_seed_and_step_alone() -> None:
     nothing = StepLoss(np.zeros(4), np.zeros(4))
     drawn = np.array([one_step(weighting, step, nothing) for step in range(4000)])[:, [0, 2, 3]]
     assert np.array_equal(one_step(again, 3999, nothing)[[0, 2, 3]], drawn[-1])
-    other_seed = Method("rlw", ALONE).weighting(TASKS, GIVEN, seed=8)
+    other_seed = method_of("rlw", ALONE).weighting(TASKS, GIVEN, seed=8)
     assert not np.array_equal(one_step(other_seed, 0, nothing)[[0, 2, 3]], drawn[0])
     differences = np.log(drawn[:, 0] / drawn[:, 1])  # of two standard normal numbers: variance 2
     assert differences.mean() == pytest.approx(0, abs=0.1)
@@ -181,8 +179,8 @@ def test_igbv1_asks_for_a_steps_own_losses_only_once_its_base_is_measured() -> N
 
 
 @pytest.mark.parametrize(("name", "steps"), [("dwa", 50), ("igbv1", 200)])
-def test_by_default_weights_move_as_late_as_the_paper_says(name: MethodName, steps: int) -> None:
-    weighting = Method(name, ALONE).weighting(TASKS, GIVEN, seed=0)
+def test_by_default_weights_move_as_late_as_the_paper_says(name: str, steps: int) -> None:
+    weighting = method_of(name, ALONE).weighting(TASKS, GIVEN, seed=0)
     weights = [
         one_step(weighting, step, StepLoss(np.array([1.0 + step, 1, 1, 1]), np.ones(4))) for step in range(steps + 1)
     ]
@@ -192,9 +190,9 @@ def test_by_default_weights_move_as_late_as_the_paper_says(name: MethodName, ste
 
 def test_groups_and_states_that_do_not_fit_are_refused() -> None:
     with pytest.raises(VisatbError, match="the groups name 'gqa', which is no task of this training"):
-        Method("dwa", {"gqa": ("gqa",)}).weighting(TASKS, GIVEN, 0)
+        method_of("dwa", {"gqa": ("gqa",)}).weighting(TASKS, GIVEN, 0)
     with pytest.raises(VisatbError, match="no group was given"):
-        Method("tla").weighting(TASKS, GIVEN, 0)
+        method_of("tla", {}).weighting(TASKS, GIVEN, 0)
     for other in ({}, method("dwa").state_dict(), method("igbv1", GROUPS).state_dict()):
         with pytest.raises(VisatbError, match="weighting state does not fit"):
             method("igbv1").load_state_dict(other)

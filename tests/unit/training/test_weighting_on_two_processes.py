@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.helpers.methods import method_of
 from tests.helpers.training_examples import ROOT, TASKS, mixture, sample, save_tiny, train
 from visatb.models.families import load_model
 
@@ -34,8 +35,9 @@ def test_weights_that_follow_losses_are_the_same_on_two_processes(
 ) -> None:
     samples = [sample(TASKS[number % 4], number) for number in range(17)]
     base, data = save_tiny("llava", tmp_path / "base"), mixture(tmp_path, samples)
-    options = {"epochs": 3, "method": method, "group": ["caption=caption", "rest=vqa,ocr"], "dwa-window": 3}
-    options |= {"igbv1-first-step": 2, "igbv1-last-step": 5}
+    groups = {"caption": ("caption",), "rest": ("vqa", "ocr")}
+    moving = method_of(method, groups, dwa_window=3, igbv1_first_step=2, igbv1_last_step=5)
+    options = {"epochs": 3, "method": moving}
     train(tmp_path / "one", base, data, micro_batch_size=4, **options)
     train(tmp_path / "two", base, data, micro_batch_size=1, processes=2, **options, **sharding)
     one, two = (

@@ -7,10 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from visatb.config.endpoints import Endpoint
+from visatb.config.endpoints import EndpointConfig
 from visatb.endpoints.client import Question, Reply, ask_all
+from visatb.endpoints.endpoint import Endpoint, endpoint_of, reached
 from visatb.endpoints.prompts import Prompt
 from visatb.errors import VisatbError
+from visatb.evaluation.jobs import AskedJob
 from visatb.evaluation.judge.prompt import context_of, read_contexts
 from visatb.runtime.progress import Progress, say
 from visatb.scores.verdicts import VERDICT_SCHEMA, cost_words, judge_use, read_verdict
@@ -33,6 +35,11 @@ class Judging:
     image_folder: str | Path = "."
     show_image: bool = False
     prices: tuple[float, float] | None = None
+
+
+def judge_endpoint(job: AskedJob) -> Endpoint:
+    """Return the judge of ``evaluation.judge``, reached as the environment says."""
+    return endpoint_of(reached(EndpointConfig, "evaluation.judge", model=job.model, parameters=job.parameters))
 
 
 def judge_predictions(

@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from visatb.config.endpoints import Endpoint
 from visatb.endpoints.client import Question, Reply, ask_all
+from visatb.endpoints.endpoint import Endpoint
 from visatb.errors import VisatbError
 from visatb.evaluation.zero_shot.results import read_samples
 from visatb.runtime.progress import Progress, say

@@ -3,12 +3,17 @@
 import os
 import re
 import subprocess
+import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from visatb.config.endpoints import RUN
+from visatb.config.zero_shot import ServerConfig
+from visatb.endpoints.endpoint import reached
 from visatb.errors import VisatbError
+from visatb.evaluation.jobs import ZeroShotJob
 
 VERSION = "0.7.3"
 """The release of lmms-eval that the task files were written for."""
@@ -47,18 +52,37 @@ def own_loader(
     return {"pretrained": model, "device": device, "device_map": device, **number_format, **further}
 
 
-def server_client(
-    python: str,
-    address: str,
-    model: str,
-    key: str | None,
-    settings: Mapping[str, int],
-    limit: int | None,
-    environment: Mapping[str, str],
-) -> Asking:
+def server_client(python: str, server: ServerConfig, limit: int | None, environment: Mapping[str, str]) -> Asking:
     """Return how an OpenAI-compatible server is asked. The key goes through the environment, so that no log has it."""
-    arguments: dict[str, str | bool | int | float] = {"model": model, "base_url": address, **settings}
-    return Asking(python, "async_openai", arguments, limit, {**environment, "OPENAI_API_KEY": key or "none"})
+    arguments: dict[str, str | bool | int | float] = {
+        "model": server.model,
+        "base_url": server.url,
+        "num_cpus": server.concurrency,
+        "timeout": server.timeout,
+        "max_retries": server.retries + 1,  # lmms-eval counts attempts in all
+    }
+    key = os.environ.get(server.key_variable) or "none"
+    return Asking(python, "async_openai", arguments, limit, {**environment, "OPENAI_API_KEY": key})
+
+
+def asking_of(job: ZeroShotJob, model: str | Path, device: str, threads: int) -> Asking:
+    """Return how lmms-eval is started for a job.
+
+    Args:
+        job: who answers.
+        model: the model's folder.
+        device: ``cpu`` or ``cuda:0``, where lmms-eval loads it.
+        threads: CPU threads.
+    """
+    python = job.python or sys.executable
+    environment = {"OMP_NUM_THREADS": str(threads)} | ({"HF_HOME": job.cache} if job.cache else {})
+    if job.loaded is None:
+        server = reached(ServerConfig, "zero_shot.endpoint", model=job.served_model)
+        server = server.model_copy(update={"url": server.url.replace(RUN, job.run)})
+        return server_client(python, server, job.limit, environment)
+    loaded = job.loaded
+    arguments = own_loader(str(model), loaded.loader, device, loaded.precision, loaded.arguments)
+    return Asking(python, loaded.loader, arguments, job.limit, environment)
 
 
 def check_version(python: str) -> str:

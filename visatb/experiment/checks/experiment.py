@@ -11,6 +11,7 @@ from visatb.config.endpoints import secret_mistakes, served_mistakes
 from visatb.config.loading import no_such_file, refuse, resolve_extends, validate_leniently
 from visatb.config.messages import Mistake, place
 from visatb.config.model import ModelConfig
+from visatb.config.renamed import with_new_names
 from visatb.config.resources import JobResources
 from visatb.config.schema import RESERVED_NAMES, Config, FixedTaskConfig, TaskConfig
 from visatb.config.tasks import SPLITS, SourceConfig
@@ -21,8 +22,9 @@ from visatb.experiment.checks.l2t import l2t_mistakes
 from visatb.experiment.checks.methods import method_mistakes
 from visatb.experiment.checks.models import checked_model
 from visatb.experiment.checks.reuse import proxy_mistakes, reuse_mistakes, with_groups_from_file
-from visatb.experiment.checks.taskgalaxy import taskgalaxy_mistakes
+from visatb.experiment.checks.taskgalaxy import check_taskgalaxy
 from visatb.experiment.checks.zero_shot import zero_shot_mistakes
+from visatb.runtime.progress import say
 from visatb.scores.metrics import JUDGED_METRICS, METRIC_NAMES
 from visatb.training.deepspeed_config import deepspeed_mistakes
 
@@ -48,9 +50,9 @@ def checked_configs(
     Raises:
         VisatbError: with every mistake in both, in words, at once.
     """
-    resolved = with_groups_from_file(resolve_extends(values))
+    resolved, old_names, both_names = with_new_names(with_groups_from_file(resolve_extends(values)))
     config, mistakes = validate_leniently(Config, resolved)
-    lines = [mistake.words for mistake in mistakes]
+    lines = [mistake.words for mistake in (*both_names, *mistakes)]
     if config is not None:
         lines += _not_due_to(mistakes, [*_cross_mistakes(config), *reuse_mistakes(config)])
     model, in_model = checked_model("model", resolved.get("model"))
@@ -58,6 +60,8 @@ def checked_configs(
     if config is not None and model is not None and proxy is not None:
         in_proxy += proxy_mistakes(config, model, proxy)
     refuse(lines + in_model + in_proxy, origin)
+    for line in old_names:
+        say(line)
     assert config is not None
     assert model is not None
     return config, model, proxy
@@ -176,12 +180,12 @@ def _judge(config: Config) -> Iterator[str]:
     for task, settings in config.tasks.items():
         if not set(JUDGED_METRICS).isdisjoint(settings.metrics):
             if judge is None:
-                yield f"tasks.{task}.metrics: 'judge' needs a judge; add evaluation.judge with its model and endpoint"
+                yield f"tasks.{task}.metrics: 'judge' needs a judge; add evaluation.judge with its model and url"
         elif settings.judge_context:
             yield f"tasks.{task}.judge_context: no judge reads it; add 'judge' to the task's metrics or take it away"
     if judge is None:
         return
-    yield from secret_mistakes("evaluation.judge", "endpoint", judge.endpoint, judge.key_variable)
+    yield from secret_mistakes("evaluation.judge", judge)
     for name in judge.parameters:
         if name in REQUEST_KEYS:
             yield f"evaluation.judge.parameters: '{name}' is set by the workflow itself; take it away"
@@ -192,7 +196,7 @@ def _judge(config: Config) -> Iterator[str]:
 
 
 def _taskgalaxy(config: Config) -> Iterator[str]:
-    return taskgalaxy_mistakes(config.taskgalaxy)
+    return check_taskgalaxy(config.taskgalaxy)
 
 
 def _given_weights(config: Config) -> Iterator[str]:

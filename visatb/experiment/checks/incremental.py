@@ -8,16 +8,11 @@ from typing import Any
 from visatb.config.loading import no_such_file
 from visatb.config.reuse import AddingConfig
 from visatb.config.schema import Config
+from visatb.config.training import Recipe
 from visatb.errors import VisatbError, did_you_mean
-from visatb.experiment.incremental import earlier_name, old_groups
-from visatb.experiment.runs import BEFORE, Run, groups_of
+from visatb.experiment.incremental import earlier_name, old_groups, original_name
+from visatb.experiment.runs import Run, groups_of
 from visatb.runtime.files import read_json
-
-COMPARED = (
-    *("epochs", "global_batch_size", "learning_rate", "warmup", "schedule", "weight_decay", "beta1", "beta2"),
-    *("max_gradient_norm", "max_length", "precision", "normalization"),
-)
-"""What of the recipe two trainings must share for their scores to compare."""
 
 
 def adding_mistakes(config: Config, runs: Mapping[str, Run]) -> Iterator[str]:
@@ -56,16 +51,16 @@ def _frozen(config: Config, runs: Mapping[str, Run], folder: Path) -> Iterator[s
     for group, tasks in groups_of(config).items():
         if not new.isdisjoint(tasks) and not new.issuperset(tasks):
             yield f"groups.{group}: holds new and old tasks, which frozen cannot tell apart; part them, or use strict"
-    if not any(name.startswith("plus-") for name in runs):
+    if not any(run.kind == "plus" for run in runs.values()):
         yield "adding.mode: the simple form has no mixtures of several tasks; strict trains no more than frozen there"
         return
-    again = [run.name for run in runs.values() if run.kind == "plus" and run.name[5:] not in groups_of(config)]
+    again = [run.name for run in runs.values() if run.kind == "plus" and run.repetition]
     if again:
         yield f"adding.mode: frozen has one run a group, but {', '.join(again)} are repeated ones; use strict"
     if not old_groups(config):
         yield "adding.tasks: no task or group is left that was there before; run it without adding"
-    for run in (run for run in runs.values() if run.name.startswith(BEFORE)):
-        name = run.name.removeprefix(BEFORE)
+    for run in (run for run in runs.values() if run.kind == "before"):
+        name = original_name(run)
         lacking = [] if (folder / "runs" / name / "model").is_dir() else ["model"]
         lacking += [
             f"scores of {task}"
@@ -80,13 +75,15 @@ def _frozen(config: Config, runs: Mapping[str, Run], folder: Path) -> Iterator[s
 
 
 def _recipe(config: Config, runs: Mapping[str, Run], folder: Path) -> Iterator[str]:
-    wanted: dict[str, Any] = {name: getattr(config.training, name) for name in COMPARED} | {"seed": config.seed}
+    wanted: dict[str, Any] = {name: getattr(config.training, name) for name in Recipe.model_fields} | {
+        "seed": config.seed
+    }
     names = [earlier for run in runs.values() if run.is_trained and (earlier := earlier_name(run, config))]
     found = (sorted((folder / "runs" / name / "checkpoints").glob("*/training.json")) for name in names)
     differing: dict[str, Any] = {}
     for file in chain.from_iterable(found):
         try:
-            told = read_json(file)
+            told = Recipe.later_defaults() | read_json(file)
         except VisatbError as error:
             yield f"adding.to: {error}"
             return

@@ -4,13 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 
-from visatb.balancing.run_names import repetitions
+from visatb.balancing.run_names import RunName, is_reserved
 from visatb.config.balancing import METHODS
 from visatb.config.schema import RESERVED_NAMES, Config
 from visatb.errors import did_you_mean
 from visatb.experiment.runs import balancings
-
-RUN_PREFIXES = ("plus-", "single-", "mini-only-", "large-only-", "mini-seed", "before-")
 
 
 def method_mistakes(config: Config) -> Iterator[str]:
@@ -41,10 +39,11 @@ def _seeds(config: Config) -> Iterator[str]:
     """Yield the groups whose ``plus-`` run has the name of another's repetition."""
     grouped = {task for tasks in config.groups.values() for task in tasks}
     groups = [*config.groups, *(task for task in config.tasks if task not in grouped)]
-    again = {name: group for group in groups for name in repetitions(f"plus-{group}", config.balancing.seeds)[1:]}
-    for group in groups:
-        if (other := again.get(f"plus-{group}")) is not None:
-            yield f"balancing.seeds: plus-{group} is also a repetition of plus-{other}; rename the task or group"
+    runs = {group: RunName("plus", group) for group in groups}
+    again = {str(one): run for run in runs.values() for one in run.repeated(config.balancing.seeds)[1:]}
+    for run in map(str, runs.values()):
+        if (other := again.get(run)) is not None:
+            yield f"balancing.seeds: {run} is also a repetition of {other}; rename the task or group"
 
 
 def _methods(config: Config) -> Iterator[str]:
@@ -67,7 +66,7 @@ def _own_methods(config: Config) -> Iterator[str]:
     """Yield what is wrong with the names of variants and given weights, which become names of runs."""
     names = [(section, name) for section in ("variants", "given_weights") for name in getattr(config, section)]
     for section, name in names:
-        if name.casefold() in (*METHODS, *RESERVED_NAMES) or name.startswith(RUN_PREFIXES):
+        if name.casefold() in (*METHODS, *RESERVED_NAMES) or is_reserved(name):
             yield f"{section}.{name}: this is the name of a run already; choose another"
         elif name not in config.methods:
             yield f"{section}.{name}: no run would use it; add '{name}' to methods, or take it away"

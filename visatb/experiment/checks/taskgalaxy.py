@@ -9,10 +9,12 @@ from pydantic import Field
 
 from visatb.config.endpoints import LENGTH_PARAMETERS, secret_mistakes
 from visatb.config.loading import refuse, resolve_extends, validate_leniently
+from visatb.config.renamed import with_new_names
 from visatb.config.resources import ResourcesConfig
 from visatb.config.taskgalaxy import ModelEndpoint, TaskGalaxyConfig
 from visatb.config.types import Section
 from visatb.errors import VisatbError, did_you_mean
+from visatb.runtime.progress import say
 from visatb.taskgalaxy.prompt_files import read_prompts
 from visatb.taskgalaxy.types import read_seeds
 
@@ -40,22 +42,25 @@ def checked_data_set(values: Mapping[str, Any], origin: str = "config") -> DataS
     Raises:
         VisatbError: with every mistake in it, in words, at once.
     """
-    config, mistakes = validate_leniently(DataSetConfig, resolve_extends(values))
-    lines = [mistake.words for mistake in mistakes]
+    resolved, old_names, both_names = with_new_names(resolve_extends(values))
+    config, mistakes = validate_leniently(DataSetConfig, resolved)
+    lines = [mistake.words for mistake in (*both_names, *mistakes)]
     if config is not None and not lines:
-        lines += taskgalaxy_mistakes(config.taskgalaxy)
+        lines += check_taskgalaxy(config.taskgalaxy)
     refuse(lines, origin)
+    for line in old_names:
+        say(line)
     assert config is not None
     return config
 
 
-def taskgalaxy_mistakes(section: TaskGalaxyConfig | None) -> Iterator[str]:
+def check_taskgalaxy(section: TaskGalaxyConfig | None) -> Iterator[str]:
     """Yield one line for each mistake."""
     if section is None:
         return
-    yield from _asked(section)
+    yield from _check_endpoint_names(section)
     for name, endpoint in section.endpoints.items():
-        yield from _endpoint(f"taskgalaxy.endpoints.{name}", endpoint, with_budget=section.budget is not None)
+        yield from _check_endpoint(f"taskgalaxy.endpoints.{name}", endpoint, with_budget=section.budget is not None)
     if section.voting.min_votes > len(section.voting.endpoints):
         yield (
             f"taskgalaxy.voting.min_votes: {section.voting.min_votes} votes of {len(section.voting.endpoints)} judges "
@@ -74,11 +79,11 @@ def taskgalaxy_mistakes(section: TaskGalaxyConfig | None) -> Iterator[str]:
         yield f"taskgalaxy: {error}"
 
 
-def _asked(section: TaskGalaxyConfig) -> Iterator[str]:
-    asked = [("expansion.endpoint", section.expansion.endpoint), ("filter.endpoint", section.filter.endpoint)]
-    asked += [("writing.endpoint", section.writing.endpoint)]
-    asked += [("voting.endpoints", name) for name in section.voting.endpoints]
-    for key, name in asked:
+def _check_endpoint_names(section: TaskGalaxyConfig) -> Iterator[str]:
+    named = [("expansion.endpoint", section.expansion.endpoint), ("filter.endpoint", section.filter.endpoint)]
+    named += [("writing.endpoint", section.writing.endpoint)]
+    named += [("voting.endpoints", name) for name in section.voting.endpoints]
+    for key, name in named:
         if name not in section.endpoints:
             hint = did_you_mean(name, section.endpoints) or f"; they are {', '.join(section.endpoints)}"
             yield f"taskgalaxy.{key}: there is no endpoint '{name}'{hint}"
@@ -87,8 +92,8 @@ def _asked(section: TaskGalaxyConfig) -> Iterator[str]:
             yield f"taskgalaxy.voting.endpoints: '{name}' is there {count} times; a judge has one vote"
 
 
-def _endpoint(here: str, endpoint: ModelEndpoint, with_budget: bool) -> Iterator[str]:
-    yield from secret_mistakes(here, "address", endpoint.address, endpoint.key_variable)
+def _check_endpoint(here: str, endpoint: ModelEndpoint, with_budget: bool) -> Iterator[str]:
+    yield from secret_mistakes(here, endpoint)
     for name in endpoint.parameters:
         if name in REQUEST_KEYS:
             yield f"{here}.parameters: '{name}' is set by the workflow itself; take it away"

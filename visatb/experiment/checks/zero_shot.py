@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from visatb.config.endpoints import secret_mistakes
 from visatb.config.schema import Config
-from visatb.config.zero_shot import EndpointConfig
+from visatb.config.zero_shot import ServerConfig
 from visatb.errors import did_you_mean
 from visatb.evaluation.zero_shot.benchmarks import KNOWN
 from visatb.evaluation.zero_shot.plan import benchmarks
@@ -46,7 +46,7 @@ def _benchmarks(config: Config) -> Iterator[str]:
             yield f"zero_shot.benchmarks: '{name}' is there {count} times, differing only in case"
     judged = [one.name for one in benchmarks(config) if one.is_judged]
     if judged and config.evaluation.judge is None:
-        yield f"zero_shot.benchmarks.{judged[0]}: needs a judge; add evaluation.judge with its model and endpoint"
+        yield f"zero_shot.benchmarks.{judged[0]}: needs a judge; add evaluation.judge with its model and url"
 
 
 def _methods(config: Config) -> Iterator[str]:
@@ -61,10 +61,10 @@ def _methods(config: Config) -> Iterator[str]:
         yield "zero_shot.methods: nobody is left to answer; name a method, or take zero_shot away"
 
 
-def _endpoint(endpoint: EndpointConfig) -> Iterator[str]:
-    yield from secret_mistakes("zero_shot.endpoint", "address", endpoint.address, endpoint.key_variable)
-    if "{run}" not in endpoint.address + endpoint.model:
-        yield "zero_shot.endpoint: every run would ask the same model; put {run} into its address or model"
-    for field in ("address", "model"):
+def _endpoint(endpoint: ServerConfig) -> Iterator[str]:
+    yield from secret_mistakes("zero_shot.endpoint", endpoint)
+    if "{run}" not in endpoint.url + endpoint.model:
+        yield "zero_shot.endpoint: every run would ask the same model; put {run} into its url or model"
+    for field in ("url", "model"):
         if re.sub(r"\{run\}", "", getattr(endpoint, field)).count("{") or "," in getattr(endpoint, field):
             yield f"zero_shot.endpoint.{field}: {{run}} is the only place to fill, and there must be no comma"

@@ -10,7 +10,6 @@ import numpy as np
 from visatb.balancing import equations
 from visatb.balancing.balance import Balance
 from visatb.balancing.equations import Measures
-from visatb.balancing.matrix import scored_runs
 from visatb.balancing.weights import measured_balance, validation_samples
 from visatb.reporting.jobs import ExplorerJob
 from visatb.runtime.arrays import Floats
@@ -28,9 +27,9 @@ def measured_from(scores: Path, job: ExplorerJob) -> tuple[Balance, Measures]:
         scores: folder that holds ``<run>/val/<task>.parquet``.
         job: metrics, groups and settings of the balancing.
     """
-    columns = job.columns()
-    samples = validation_samples(scores, columns, scored_runs(columns, job.groups, job.settings))
-    point, drawn = measured_balance(samples, columns, job.groups, job.settings, job.bootstrap, job.seed)
+    design = job.design()
+    samples = validation_samples(scores, design.columns, design.names.scored)
+    point, drawn = measured_balance(samples, design, job.bootstrap, job.seed)
     return point, drawn.measures
 
 

@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from visatb.balancing.run_names import RunName
 from visatb.errors import VisatbError
-from visatb.experiment.runs import BEFORE
 from visatb.reporting.figures.style import ACCENT, COLUMN, LIGHT, OKABE_ITO, PAGE, label_width, new_figure, styled
 
 Z95 = 1.96
@@ -31,7 +31,7 @@ def learning_curves(scores: pd.DataFrame, amounts: pd.DataFrame) -> pd.DataFrame
     mixtures = {str(run): rows.set_index("task") for run, rows in amounts.groupby("run", sort=False)}
     points = []
     for row in scores.itertuples():
-        if str(row.run).startswith(BEFORE):
+        if RunName.parse(str(row.run)).before:
             continue
         found = _place(mixtures.get(str(row.run)), str(row.task))
         if found:

@@ -1,13 +1,12 @@
 """Loss over optimiser steps: a panel per stage of the experiment, and a picture per run with its task losses."""
 
-import re
 from collections.abc import Iterator, Mapping
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from visatb.balancing.run_names import FINAL, PREPARATION, SINGLE, stage
+from visatb.balancing.run_names import FINAL, PREPARATION, SINGLE, RunName, parse_runs, stage
 from visatb.errors import VisatbError
 from visatb.reporting.figures.style import GREY, LINES, OKABE_ITO, PAGE, label_width, loss_axis, new_figure, styled
 from visatb.reporting.tables.tables import method_label
@@ -63,13 +62,19 @@ def training_panels(histories: Mapping[str, pd.DataFrame]) -> dict[str, dict[str
 
 def subjects(histories: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return what the curves tell apart: tasks and groups, first those with runs of their own, in their order."""
-    own = [_subject(run) for run in histories if stage(run) != FINAL and run != MINI]
+    own = [subject for run, subject in _own_subjects(histories).items() if run != MINI]
     tasks = sorted({str(task) for log in histories.values() for task in log.columns.drop("loss")})
     return list(dict.fromkeys(own + tasks))
 
 
-def _subject(run: str) -> str:
-    return re.sub("^(plus|single)-", "", run)
+def _own_subjects(histories: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """Return run -> the task or group that it shares its look with, of runs that are not final; or itself."""
+    names = {run: name for run, name in parse_runs(list(histories)).items() if name.stage != FINAL}
+    return {run: name.subject if _is_first(name) else run for run, name in names.items()}
+
+
+def _is_first(name: RunName) -> bool:
+    return name.kind in ("plus", "single") and not name.repetition and not name.before
 
 
 def smooth(loss: pd.Series) -> pd.Series:
@@ -88,7 +93,7 @@ def _mark_mini(axes: Axes, steps: int) -> None:
 def _looks(histories: Mapping[str, pd.DataFrame]) -> dict[str, tuple[str, str]]:
     """Return curve label -> colour and line; a task keeps its look in every panel."""
     look = dict(_cycle(subjects(histories)))
-    others = {run: look[_subject(run)] for run in histories if stage(run) != FINAL and run != MINI}
+    others = {run: look[subject] for run, subject in _own_subjects(histories).items() if run != MINI}
     final = dict(_cycle([method_label(run) for run in histories if stage(run) == FINAL]))
     return {**look, **others, **final, MINI: ("black", "-")}
 

@@ -6,11 +6,10 @@ from typing import Literal
 
 import pandas as pd
 
-from visatb.balancing.run_names import FINAL, PREPARATION, SINGLE, stage
+from visatb.balancing.run_names import FINAL, PREPARATION, SINGLE, parse_runs, stage
 from visatb.errors import VisatbError, bullet_list
 from visatb.planning.sampling_rates import LARGE_SAMPLES, LARGE_STEPS, MINI_SAMPLES, MINI_STEPS
 from visatb.reporting.tables.costs import COSTS, CPU_HEADS, HEADS, costs_text, shown_costs
-from visatb.runtime.arrays import Booleans
 from visatb.runtime.tables import text_table
 
 STAGE_TITLES = {PREPARATION: "preparation", SINGLE: "single-task", FINAL: "final"}
@@ -159,17 +158,12 @@ def subset_sizes(plan: pd.DataFrame, rate_large: float, rate_mini: float) -> dic
     if "mini" not in runs.index or rate_large <= rate_mini:
         return {}
     sizes = {}
-    for run in runs.index[runs.index.str.startswith("plus-") & ~_repetitions(runs.index)]:
+    names = parse_runs(list(runs.index))
+    for run, name in ((run, name) for run, name in names.items() if name.kind == "plus" and not name.repetition):
         samples, steps = runs.loc[run, "samples"], runs.loc[run, "steps"]
         large = (samples - runs.loc["mini", "samples"]) * rate_large / (rate_large - rate_mini)
-        sizes[run.removeprefix("plus-")] = SubsetSizes(large, steps * large / samples, large * rate_mini / rate_large)
+        sizes[name.subject] = SubsetSizes(large, steps * large / samples, large * rate_mini / rate_large)
     return sizes
-
-
-def _repetitions(runs: pd.Index) -> Booleans:
-    """Return which of the runs are another run of the plan, trained again with another seed."""
-    originals = runs.str.replace(r"-seed\d+$", "", regex=True)
-    return (originals != runs) & originals.isin(runs)
 
 
 def plan_warnings(plan: pd.DataFrame, rate_large: float, rate_mini: float) -> list[str]:

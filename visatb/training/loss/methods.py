@@ -1,11 +1,13 @@
 """The weighting methods that VisATB is compared with: TLA, RLW, DWA and IGBv1 (docs/method.md, Other methods)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
+from visatb.config.balancing import DwaConfig, Igbv1Config
+from visatb.config.types import TaggedSection
 from visatb.training.loss.weighting import (
     Balanced,
     StepLoss,
@@ -16,9 +18,6 @@ from visatb.training.loss.weighting import (
     check_state,
     softmax_weights,
 )
-
-MethodName = Literal["given", "tla", "rlw", "dwa", "igbv1"]
-METHOD_NAMES: tuple[MethodName, ...] = get_args(MethodName)
 
 
 class TaskLevelAggregation(WeightedTokens):
@@ -145,25 +144,32 @@ class ImprovableGapBalancing(_Moving):
         )
 
 
-@dataclass(frozen=True)
-class Method:
-    """Which weighting a training uses, with its numbers.
+class Given(TaggedSection):
+    """Weights that stay as they were given."""
+
+    kind: Literal["given"] = "given"
+
+    def weighting(self, tasks: Sequence[str], weights: Vector, seed: int) -> Weighting:
+        """Return Eq. 2 with ``weights`` [tasks].
+
+        Raises:
+            VisatbError: a weight is no positive number.
+        """
+        return WeightedTokens(weights)
+
+    def description(self) -> dict[str, Any]:
+        """Return nothing: a training's weights are described in any case."""
+        return {}
+
+
+class _Grouped(TaggedSection):
+    """A method that balances groups of tasks; tasks in no group keep their given weight.
 
     Attributes:
-        name: ``given`` for weights that stay as they were given, else the method.
-        groups: group -> its tasks, for all methods but ``given``; tasks in no group keep their given weight.
-        dwa_window: W, in optimiser steps.
-        dwa_temperature: what DWA divides its ratios by.
-        igbv1_first_step: the first step, counted from 0, of those that IGBv1's base is measured in.
-        igbv1_last_step: the last of these steps.
+        groups: group -> its tasks.
     """
 
-    name: MethodName = "given"
-    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    dwa_window: int = 25
-    dwa_temperature: float = 2.0
-    igbv1_first_step: int = 100
-    igbv1_last_step: int = 199
+    groups: Mapping[str, tuple[str, ...]]
 
     def weighting(self, tasks: Sequence[str], weights: Vector, seed: int) -> Weighting:
         """Return the method at its beginning, for ``tasks`` with the given ``weights`` [tasks].
@@ -171,25 +177,55 @@ class Method:
         Raises:
             VisatbError: a weight is no positive number, or the groups do not fit the tasks.
         """
-        if self.name == "given":
-            return WeightedTokens(weights)
-        among = balanced(tasks, self.groups, weights)
-        match self.name:
-            case "tla":
-                return TaskLevelAggregation(among)
-            case "rlw":
-                return RandomLossWeighting(among, seed)
-            case "dwa":
-                return DynamicWeightAverage(among, self.dwa_window, self.dwa_temperature)
-            case "igbv1":
-                return ImprovableGapBalancing(among, self.igbv1_first_step, self.igbv1_last_step)
+        return self._beginning(balanced(tasks, self.groups, weights), seed)
 
     def description(self) -> dict[str, Any]:
-        """Return what a training's result depends on, as JSON values; nothing for given weights."""
-        if self.name == "given":
-            return {}
-        numbers = {name: getattr(self, name) for name in self.__dataclass_fields__ if name.startswith(f"{self.name}_")}
-        return {"method": self.name, "groups": {name: list(tasks) for name, tasks in self.groups.items()}, **numbers}
+        """Return what a training's result depends on, as JSON values."""
+        numbers = {f"{self.kind}_{name}": value for name, value in self if name not in _Grouped.model_fields}
+        return {"method": self.kind, "groups": {name: list(tasks) for name, tasks in self.groups.items()}, **numbers}
+
+    def _beginning(self, among: Balanced, seed: int) -> Weighting:
+        raise NotImplementedError
+
+
+class Tla(_Grouped):
+    """`TaskLevelAggregation`."""
+
+    kind: Literal["tla"] = "tla"
+
+    def _beginning(self, among: Balanced, seed: int) -> Weighting:
+        return TaskLevelAggregation(among)
+
+
+class Rlw(_Grouped):
+    """`RandomLossWeighting`."""
+
+    kind: Literal["rlw"] = "rlw"
+
+    def _beginning(self, among: Balanced, seed: int) -> Weighting:
+        return RandomLossWeighting(among, seed)
+
+
+class Dwa(_Grouped, DwaConfig):
+    """`DynamicWeightAverage`, with the numbers of the config's ``dwa``."""
+
+    kind: Literal["dwa"] = "dwa"
+
+    def _beginning(self, among: Balanced, seed: int) -> Weighting:
+        return DynamicWeightAverage(among, self.window, self.temperature)
+
+
+class Igbv1(_Grouped, Igbv1Config):
+    """`ImprovableGapBalancing`, with the numbers of the config's ``igbv1``."""
+
+    kind: Literal["igbv1"] = "igbv1"
+
+    def _beginning(self, among: Balanced, seed: int) -> Weighting:
+        return ImprovableGapBalancing(among, self.first_step, self.last_step)
+
+
+Method = Annotated[Given | Tla | Rlw | Dwa | Igbv1, Field(discriminator="kind")]
+"""Which weighting a training uses, with its numbers."""
 
 
 def _mean_of_seen(losses: Vector) -> Vector:

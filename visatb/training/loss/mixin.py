@@ -11,7 +11,7 @@ from transformers.trainer_utils import has_length
 
 from visatb.errors import VisatbError
 from visatb.training.batches.collator import IGNORED, NO_TASK
-from visatb.training.loss.head import Head, losses_of
+from visatb.training.loss.head import Head
 from visatb.training.loss.task_ids import with_task_ids
 from visatb.training.loss.task_weights import read_task_weights
 from visatb.training.loss.weighting import StepLoss, Vector, WeightedTokens, Weighting
@@ -68,7 +68,7 @@ class WeightedLossMixin(Trainer):
         self._counts: Vector = np.zeros(len(self.tasks))
         self._coefficients: Vector | None = None
         self._micro_batches = 1
-        self._head = Head(self.accelerator.unwrap_model)
+        self._head = Head(self.accelerator.unwrap_model, self.args)
         self._nll_sums = torch.zeros(len(self.tasks), dtype=torch.float64, device=self.args.device)
         self._since_log = StepLoss(np.zeros(len(self.tasks)), np.zeros(len(self.tasks)))
         self.add_callback(_Steps(self))
@@ -204,7 +204,7 @@ class WeightedLossMixin(Trainer):
         outputs = model(**_model_inputs(inputs), use_cache=False)
         labels = inputs["labels"][:, 1:]
         supervised = labels != IGNORED
-        nll = _shared(losses_of(outputs.logits[:, :-1][supervised], labels[supervised]), inputs, supervised)
+        nll = _shared(self._head.losses_of(outputs.logits[:, :-1][supervised], labels[supervised]), inputs, supervised)
         coefficients = torch.tensor(self.weighting.coefficients(self._count_tokens(inputs)), dtype=torch.float32)
         loss = (coefficients.to(nll.device)[self._task_ids(inputs, supervised)] * nll).sum()
         return (loss, outputs) if return_outputs else loss

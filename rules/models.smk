@@ -1,0 +1,143 @@
+# Base checkpoints, where the workflow makes them itself, and models that were trained elsewhere.
+
+from visatb.experiment.jobs.models import alignment_job, import_job, vision_job
+
+# Checkpoint -> how it is made, of the models that the workflow makes itself.
+PRETRAINED = {model.checkpoint: model for model in EXPERIMENT.models if model.pretraining}
+ASSEMBLED = {model.checkpoint: model.assemble for model in EXPERIMENT.models if model.assemble}
+
+
+def model_of(wildcards):
+    """The model that a run is a training of."""
+    return EXPERIMENT.model_of(wildcards.run)
+
+
+def base_of(wildcards):
+    """The folder or hub name of the model that a training starts from."""
+    return model_of(wildcards).source
+
+
+def checkpoint_of(model):
+    """A model's checkpoint, where it is a folder; a hub name is no file to wait for."""
+    return model.source if model.is_made_here or Path(model.source).exists() else []
+
+
+def base_checkpoint(wildcards):
+    """The model that a run's training starts from."""
+    return checkpoint_of(model_of(wildcards))
+
+
+def pieces_here(wildcards):
+    """Pieces on the hub are no files that could be newer than the checkpoint."""
+    return [piece.source for _, piece in ASSEMBLED[wildcards.checkpoint] if Path(piece.source).exists()]
+
+
+if ASSEMBLED:
+
+    rule assemble_model:
+        input:
+            pieces_here,
+        output:
+            directory("{checkpoint}"),
+        log:
+            log_of("assemble_model/{checkpoint}"),
+        benchmark:
+            benchmark_of("assemble_model/{checkpoint}")
+        wildcard_constraints:
+            checkpoint=one_of(ASSEMBLED),
+        priority: 60
+        conda:
+            "../envs/train.yaml"
+        resources:
+            mem_mb=8000,
+            runtime=120,
+        params:
+            pieces=lambda w: as_json(ASSEMBLED[w.checkpoint]),
+        shell:
+            program("models assemble_model", "--pieces {params.pieces:q} --output {output:q}", python="$MODEL_PYTHON")
+
+
+if PRETRAINED:
+
+    rule pretrain_vision:
+        output:
+            directory("{checkpoint}-vision"),
+        log:
+            log_of("pretrain_vision/{checkpoint}"),
+        benchmark:
+            benchmark_of("pretrain_vision/{checkpoint}")
+        wildcard_constraints:
+            checkpoint=one_of(PRETRAINED),
+        priority: 60
+        conda:
+            "../envs/train.yaml"
+        threads: lambda w: PRETRAINED[w.checkpoint].pretraining.threads
+        resources:
+            mem_mb=4000,
+            runtime=60,
+        params:
+            job=lambda w: as_json(vision_job(PRETRAINED[w.checkpoint])),
+        shell:
+            program(
+                "models pretrain_vision",
+                "--job {params.job:q} --threads {threads} --output {output:q}",
+                python="$MODEL_PYTHON",
+            )
+
+    rule pretrain_alignment:
+        input:
+            "{checkpoint}-vision",
+        output:
+            directory("{checkpoint}"),
+        log:
+            log_of("pretrain_alignment/{checkpoint}"),
+        benchmark:
+            benchmark_of("pretrain_alignment/{checkpoint}")
+        wildcard_constraints:
+            checkpoint=one_of(PRETRAINED),
+        priority: 60
+        conda:
+            "../envs/train.yaml"
+        threads: lambda w: PRETRAINED[w.checkpoint].pretraining.threads
+        resources:
+            mem_mb=4000,
+            runtime=60,
+        params:
+            job=lambda w: as_json(alignment_job(PRETRAINED[w.checkpoint])),
+        shell:
+            program(
+                "models pretrain_alignment",
+                "--job {params.job:q} --vision {input:q} --threads {threads} --output {output:q}",
+                python="$MODEL_PYTHON",
+            )
+
+
+if REUSE.models:
+
+    rule import_model:
+        input:
+            model=lambda w: REUSE.models[w.run],
+            base=base_checkpoint,
+            mixture=lambda w: "<results>/mixtures/{run}.arrow" if w.run in KEPT.models else [],
+        output:
+            directory("<results>/runs/{run}/model"),
+        log:
+            log_of("import_model/{run}"),
+        benchmark:
+            benchmark_of("import_model/{run}")
+        wildcard_constraints:
+            run=one_of(REUSE.models),
+        priority: 55
+        conda:
+            "../envs/train.yaml"
+        resources:
+            mem_mb=8000,
+            runtime=60,
+        params:
+            job=lambda w: as_json(import_job(EXPERIMENT, w.run)),
+        shell:
+            program(
+                "models import_model",
+                "--job {params.job:q} --model {input.model:q} --mixture {input.mixture:q} --output {output:q}",
+                python="$MODEL_PYTHON",
+            )

@@ -1,0 +1,170 @@
+"""A Python that is warm: the libraries are imported once, and every program of a workflow is a fork of that process.
+
+Importing torch and transformers takes a program longer than what it computes in a test. `python` returns an interpreter
+for programs of which only the results matter; where it matters how a process starts or ends, take `sys.executable`.
+"""
+
+import atexit
+import contextlib
+import fcntl
+import functools
+import gc
+import json
+import os
+import runpy
+import selectors
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+IMPORTED = (
+    *("torch", "transformers", "visatb.training.fit", "visatb.training.pretraining", "visatb.evaluation.generate"),
+    *("pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.pyplot", "altair", "jinja2", "snakemake.cli"),
+)
+LONGEST_REQUEST = 2**20
+
+
+@functools.cache
+def python() -> str:
+    """Return the path of the warm interpreter of this test process."""
+    folder = Path(tempfile.mkdtemp(prefix="warm-"))
+    address = folder / "socket"
+    line = [sys.executable, str(Path(__file__)), "serve", str(address)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    server = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    atexit.register(server.kill)
+    assert server.stdout is not None
+    assert server.stdout.readline() == b"warm\n"
+    program = folder / "python"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{__file__}" ask "{address}" "$@"\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return str(program)
+
+
+def started_warm(line: Sequence[str]) -> list[str]:
+    """Return a command line of this Python, or of a program beside it, with the warm interpreter in its place."""
+    here = Path(sys.executable).parent
+    if Path(line[0]).parent != here or "-m" in line:
+        return list(line)
+    return [python(), *(line[1:] if line[0] == sys.executable else line)]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program to be run in a fork: its words, folder, environment and open files."""
+
+    words: list[str]
+    folder: str
+    environment: dict[str, str]
+    files: dict[int, int]
+
+    def become(self) -> None:
+        """Turn this process into the program: what `runpy` runs next finds all as if it had been started."""
+        apart = {number: fcntl.fcntl(copy, fcntl.F_DUPFD_CLOEXEC, 64) for number, copy in self.files.items()}
+        for number, copy in apart.items():
+            os.dup2(copy, number)
+        os.setpgid(0, 0)
+        os.chdir(self.folder)
+        os.environ.clear()
+        os.environ.update(self.environment)
+        sys.argv = self.words
+        sys.path[0] = str(Path(self.words[0]).parent)
+        sys.path[1:1] = filter(None, self.environment.get("PYTHONPATH", "").split(os.pathsep))
+
+
+def serve(address: str) -> Program | None:
+    """Fork a process for each request, until standard input is closed; return what a fork is to run."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening, selectors.DefaultSelector() as waiting:
+        listening.bind(address)
+        listening.listen(64)
+        print("warm", flush=True)
+        waiting.register(listening, selectors.EVENT_READ)
+        waiting.register(0, selectors.EVENT_READ)
+        while True:
+            for key, _ in waiting.select():
+                if key.fd == 0:
+                    return None
+                if key.fileobj is listening:
+                    program = _received(connection := listening.accept()[0])
+                    if not (process := os.fork()):
+                        return program
+                    for copy in program.files.values():
+                        os.close(copy)
+                    waiting.register(connection, selectors.EVENT_READ, (process, connection))
+                    waiting.register(os.pidfd_open(process), selectors.EVENT_READ, (process, connection))
+                else:
+                    _attend(waiting, key)
+
+
+def _received(connection: socket.socket) -> Program:
+    text, copies, _, _ = socket.recv_fds(connection, LONGEST_REQUEST, 16)
+    request = json.loads(text)
+    files = dict(zip(request.pop("files"), copies, strict=True))
+    return Program(**request, files=files)
+
+
+def _attend(waiting: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+    """Hand on a signal, end the process of a client that was killed, or tell a client how its process ended."""
+    process, connection = key.data
+    if key.fileobj is connection:
+        number = connection.recv(16)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, int(number) if number else signal.SIGKILL)
+        if not number:
+            waiting.unregister(connection)
+        return
+    waiting.unregister(key.fd)
+    os.close(key.fd)
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    if connection in waiting.get_map():
+        waiting.unregister(connection)
+        connection.send(str(status).encode())
+    connection.close()
+
+
+def ask(address: str, words: list[str]) -> None:
+    """Have a program run in a fork, and end as it does. Interpreter options and modules are for a Python of its own."""
+    if not words or words[0].startswith("-"):
+        os.execv(sys.executable, [sys.executable, *words])
+    files = [number for number in range(10) if _is_open(number)]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST_REQUEST)
+        connection.connect(address)
+        files.remove(connection.fileno()) if connection.fileno() in files else None
+        request = {"words": words, "folder": os.getcwd(), "environment": dict(os.environ), "files": files}
+        socket.send_fds(connection, [json.dumps(request).encode()], files)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, lambda caught, _: connection.send(str(int(caught)).encode()))
+        status = int(connection.recv(16) or 1)
+    if status < 0:
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    sys.exit(status)
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "ask":
+        ask(sys.argv[2], sys.argv[3:])
+    for name in IMPORTED:
+        __import__(name)
+    gc.freeze()  # so that forks share what they do not change
+    if program := serve(sys.argv[2]):
+        executable = str(Path(sys.argv[2]).with_name("python"))
+        program.become()
+        sys.executable = executable
+        runpy.run_path(program.words[0], run_name="__main__")
