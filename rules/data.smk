@@ -76,9 +76,6 @@ if CORPUS:
             benchmark_of("draw_corpus")
         conda:
             "../envs/evaluate.yaml"
-        resources:
-            mem_mb=2000,
-            runtime=30,
         params:
             corpus=as_json(CORPUS),
             folder=EXPERIMENT.config.data_folder,
@@ -100,7 +97,6 @@ rule check_data:
     conda:
         "../envs/evaluate.yaml"
     resources:
-        mem_mb=4000,
         runtime=120,
     params:
         job=lambda w: as_json(split_job(EXPERIMENT, w.task, w.split)),
@@ -132,9 +128,6 @@ rule match_subset:
     priority: 40
     conda:
         "../envs/evaluate.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         job=lambda w: as_json(subset_job(EXPERIMENT, w.task)),
     shell:
@@ -157,9 +150,6 @@ rule collect_data_report:
     priority: 50
     conda:
         "../envs/evaluate.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     shell:
         program("data collect_data_report", "--reports {input:q} --output {output:q}")
 
@@ -182,7 +172,6 @@ rule build_mixture:
         "../envs/evaluate.yaml"
     resources:
         mem_mb=8000,
-        runtime=60,
     params:
         job=lambda w: as_json(mixture_job(EXPERIMENT, w.run)),
         records=EXPERIMENT.folder / "records",

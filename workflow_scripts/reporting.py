@@ -72,7 +72,7 @@ def plot_benchmark(job: BenchmarkFiguresJob, benchmark: Path, folder: Path) -> N
     """Draw how much better or worse every method is than single-task training, as points and on a circle.
 
     Args:
-        job: the columns of the benchmark, and remarks below the figures.
+        job: the tasks' metrics, and remarks below the figures.
         benchmark: benchmark.tsv.
         folder: to write <figure>.svg and <figure>.png to.
     """
@@ -162,7 +162,7 @@ def typeset_benchmark(job: BenchmarkTableJob, benchmark: Path, output: list[Path
     """Typeset the benchmark as papers print it: best bold, second best underlined, groups, variants as blocks.
 
     Args:
-        job: columns, groups, and blocks of variants.
+        job: metrics, groups, and blocks of variants.
         benchmark: benchmark.tsv.
         output: files to write, .md or .tex.
     """
@@ -232,7 +232,7 @@ def build_explorer(job: ExplorerJob, scores: Path, output: Path) -> None:
     """Build the page on which other temperatures, shares and groups can be tried.
 
     Args:
-        job: columns, groups and settings of the balancing.
+        job: metrics, groups and settings of the balancing.
         scores: folder that holds <run>/val/<task>.parquet.
         output: explorer.html.
     """

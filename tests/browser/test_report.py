@@ -8,9 +8,9 @@ from playwright.sync_api import Page, expect
 
 from tests.helpers.browsing import DESKTOP, PHONE, Visit
 from tests.helpers.running import TINY, run_workflow
+from visatb.reporting.categories import Category
 
-STORY = ["Plan", "Training", "Validation matrix", "Contributions", "Difficulty", "Weights", "Benchmark", "Cost"]
-TITLES = [f"{place} {title}" for place, title in enumerate([*STORY, "Versions"], start=1)]
+TITLES = [category.title for category in Category if category is not Category.DATA]
 
 
 @pytest.fixture(scope="module")

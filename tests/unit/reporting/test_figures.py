@@ -262,13 +262,13 @@ def test_the_program_writes_all_figures_twice(tmp_path: Path, monkeypatch: pytes
     write_table(variant, example.weights())
     remarked = {"remarks": ["Told below."]}
     tasks = json.dumps({"tasks": example.TASKS})
-    columns = [[task, "EM"] for task in example.TASKS]
+    metrics = {task: ["EM"] for task in example.TASKS}
     run_program(
         *(monkeypatch, "plot_balancing", "--job", json.dumps(remarked)),
         *(*flags, "--variants", variant, "--folder", folder),
     )
     run_program(
-        *(monkeypatch, "plot_benchmark", "--job", json.dumps({"columns": columns, **remarked})),
+        *(monkeypatch, "plot_benchmark", "--job", json.dumps({"metrics": metrics, **remarked})),
         *("--benchmark", tmp_path / "benchmark.tsv", "--folder", folder),
     )
     run_program(monkeypatch, "plot_training", "--job", tasks, "--models", model, "--own", model, "--folder", folder)

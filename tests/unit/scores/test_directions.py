@@ -100,8 +100,8 @@ def test_benchmark_and_its_figure(folder: Path, monkeypatch: pytest.MonkeyPatch)
     for method, change in gains.items():
         assert table.loc[method, "dI"] == pytest.approx(100 * np.mean(change), rel=1e-5)
         assert table.loc[method, "dE"] == pytest.approx(100 * np.mean(np.maximum(0, -np.array(change))), abs=1e-4)
-    columns = [["a", "EM"], ["b", "errors"]]
-    job = json.dumps({"columns": columns, "groups": {"a": ["a"], "b": ["b"]}})
+    metrics = {"a": ["EM"], "b": ["errors"]}
+    job = json.dumps({"metrics": metrics, "groups": {"a": ["a"], "b": ["b"]}})
     typeset = ["typeset_benchmark", "--job", job, "--benchmark", "benchmark.tsv", "--output", "benchmark.md"]
     run("reporting", *typeset, monkeypatch=monkeypatch)
     head, _, *rows = Path("benchmark.md").read_text().splitlines()
@@ -112,7 +112,7 @@ def test_benchmark_and_its_figure(folder: Path, monkeypatch: pytest.MonkeyPatch)
     drawn: list[pd.DataFrame] = []
     draw = figure._draw
     monkeypatch.setattr(figure, "_draw", lambda axes, change: drawn.append(change) or draw(axes, change))
-    plot = ["plot_benchmark", "--job", json.dumps({"columns": columns}), "--benchmark", "benchmark.tsv"]
+    plot = ["plot_benchmark", "--job", json.dumps({"metrics": metrics}), "--benchmark", "benchmark.tsv"]
     run("reporting", *plot, "--folder", "figures", monkeypatch=monkeypatch)
     assert drawn[0].iloc[0, :2].tolist() == pytest.approx([10, 25]), "to the right is better"
     assert drawn[0].iloc[1, :2].tolist() == pytest.approx([20, -37.5])

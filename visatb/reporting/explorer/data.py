@@ -25,7 +25,7 @@ def measured_from(scores: Path, job: ExplorerJob) -> tuple[Balance, Measures]:
 
     Args:
         scores: folder that holds ``<run>/val/<task>.parquet``.
-        job: columns, groups and settings of the balancing.
+        job: metrics, groups and settings of the balancing.
     """
     design = job.design()
     samples = validation_samples(scores, design.columns, design.names.scored)
