@@ -120,6 +120,11 @@ def test_what_decides_on_groups_proposes_them_again(proposed: Path, changes: lis
     assert dry_run(proposed, "--config", *changes, "--", "propose_groups") == {"propose_groups"}
 
 
+def test_groups_can_be_proposed_where_rates_are_left_to_the_data(tmp_path: Path):
+    made = dry_run(workplace(tmp_path / "work"), "--config", "sampling={mini: auto}", "--", "propose_groups")
+    assert {"resolve_sampling", "propose_groups"} <= made
+
+
 def edited_records(folder: Path) -> None:
     path = folder / "data" / "demo-small" / "vqa" / "val.json"
     records = json.loads(path.read_text())
