@@ -149,6 +149,11 @@ def test_another_freeze_looks_at_the_model_of_an_earlier_experiment_again(tiny: 
     assert dry_run(folder, "--", imported, configfile="added.yaml") == {"import_model single-vqa"}
 
 
+def test_groups_can_be_proposed_where_rates_are_left_to_the_data(tmp_path: Path):
+    made = dry_run(workplace(tmp_path / "work"), "--config", "sampling={mini: auto}", "--", "propose_groups")
+    assert {"resolve_sampling", "propose_groups"} <= made
+
+
 def edited_records(folder: Path) -> None:
     path = folder / "data" / "demo-small" / "vqa" / "val.json"
     records = json.loads(path.read_text())
