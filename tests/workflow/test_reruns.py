@@ -2,12 +2,13 @@
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.running import REPOSITORY, dry_run
+from tests.helpers.running import REPOSITORY, TINY, dry_run, run_workflow
 
 TASKS = ("caption", "vqa", "gqa", "region")
 FINAL = {"compute_weights", "train visatb", "predict visatb test", "score visatb test"}
@@ -94,6 +95,34 @@ def test_weights_of_ones_own_add_one_run(finished: Path):
     made = dry_run(finished, "--config", "methods=[stl, ew, visatb, mine]", f"given_weights={mine}")
     assert {job for job in made if job.startswith(("train", "build_mixture"))} == {"train mine", "build_mixture mine"}
     assert "compute_weights" not in made
+
+
+ADDED = f"""
+extends: {TINY}
+experiment: added
+model: model.yaml
+tasks:
+  chart: null
+  bbox: null
+  region: {{data: "region/{{split}}.json", image_folder: region, metrics: GLEU, max_new_tokens: 16}}
+groups: null
+given_weights: null
+methods: [stl]
+adding: {{tasks: [region], to: results/tiny}}
+"""
+
+
+def test_another_freeze_looks_at_the_model_of_an_earlier_experiment_again(tiny: Path, tmp_path: Path):
+    folder = tmp_path / "copy"
+    subprocess.run(["cp", "-a", str(tiny), str(folder)], check=True)
+    model = (REPOSITORY / "tests" / "workflow" / "tiny-model.yaml").read_text()
+    (folder / "model.yaml").write_text(model)
+    (folder / "added.yaml").write_text(ADDED)
+    imported = "results/added/runs/single-vqa/model"
+    run_workflow(folder, "--cores", "2", imported, configfile="added.yaml")
+    assert dry_run(folder, "--", imported, configfile="added.yaml") == set()
+    (folder / "model.yaml").write_text(f"{model}freeze: [vision_tower, projector]\n")
+    assert dry_run(folder, "--", imported, configfile="added.yaml") == {"import_model single-vqa"}
 
 
 def edited_records(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """TensorBoard files say what the history says, each step once, however often the training was interrupted."""
 
+import json
 import struct
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 from visatb.runtime.progress import Progress
 from visatb.training.history import History, course
 from visatb.training.history_file import history
-from visatb.training.tracking import TensorBoard
+from visatb.training.tracking import TensorBoard, WandbProject, wandb_project
 
 
 def events(folder: Path) -> list[tuple[str, int, float]]:
@@ -88,3 +89,11 @@ def test_a_log_file_is_not_flooded(monkeypatch: pytest.MonkeyPatch, capfd: pytes
 
     assert lines(0.01) == 4  # 200 s: one a minute and the last
     assert 90 <= lines(10) <= 101  # 55 hours
+
+
+def test_the_project_on_weights_and_biases_is_no_parameter_of_the_job(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("VISATB_UNTRACKED", raising=False)
+    assert wandb_project() is None
+    told = {"judge": {}, "tracking": {"project": "mine", "entity": None, "experiment": "demo"}}
+    monkeypatch.setenv("VISATB_UNTRACKED", json.dumps(told))
+    assert wandb_project() == WandbProject("mine", None, "demo")
