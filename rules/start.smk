@@ -55,7 +55,7 @@ UNTRACKED = {}
 def set_untracked(section, values):
     """Hand jobs, in the environment, a section or mapping that must re-run none of them: visatb.runtime.untracked reads it."""
     UNTRACKED[section] = values.model_dump(mode="json") if hasattr(values, "model_dump") else dict(values)
-    os.environ["VISATB_UNTRACKED"] = json.dumps(UNTRACKED)
+    os.environ |= {"VISATB_UNTRACKED": json.dumps(UNTRACKED)}
 
 
 def log_of(name):
