@@ -45,29 +45,33 @@ of Adam make of 32-bit rounding, for they divide small gradients by their own si
 """
 
 
-def token_losses(model: PreTrainedModel, family: str, one: Sample) -> list[torch.Tensor]:
-    """Return -log p of each supervised token of a sample, one by one, from the whole logits."""
+def token_losses(model: PreTrainedModel, family: str, one: Sample, smoothing: float = 0.0) -> list[torch.Tensor]:
+    """Return the loss of each supervised token of a sample, one by one, from the whole logits.
+
+    It is -log p, and for a share ``smoothing`` of it the mean of -log p over the whole vocabulary.
+    """
     batch = Collator(processor_of(family), TASKS, 512)([one])
     labels = batch.pop("labels")[0]
     del batch["task_ids"]
     if "pixel_values" in batch:
         batch["pixel_values"] = batch["pixel_values"].double()
     logits = model(**batch, use_cache=False).logits[0]
+    losses = -torch.log_softmax(logits, dim=-1)
     return [
-        -torch.log_softmax(logits[position - 1], dim=-1)[labels[position]]
+        (1 - smoothing) * losses[position - 1][labels[position]] + smoothing * losses[position - 1].mean()
         for position in range(1, len(labels))
         if labels[position] != IGNORED
     ]
 
 
 def equation_2(
-    model: PreTrainedModel, family: str, samples: Sequence[Sample], lambdas: dict[str, float]
+    model: PreTrainedModel, family: str, samples: Sequence[Sample], lambdas: dict[str, float], smoothing: float = 0.0
 ) -> tuple[torch.Tensor, int]:
     """Return the loss of Eq. 2 over the samples of a step, and its number of supervised tokens."""
     numerator = torch.zeros((), dtype=torch.float64)
     denominator, tokens = 0.0, 0
     for one in samples:
-        for nll in token_losses(model, family, one):
+        for nll in token_losses(model, family, one, smoothing):
             numerator = numerator + lambdas[one["task"]] * nll
             denominator += lambdas[one["task"]]
             tokens += 1

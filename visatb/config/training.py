@@ -55,6 +55,9 @@ class Recipe(Section):
     max_gradient_norm: Annotated[PositiveFloat, Argument("max_grad_norm")] = Field(
         1.0, description="L2 norm that the gradient is clipped to"
     )
+    label_smoothing: Annotated[Share, Argument("label_smoothing_factor")] = Field(
+        0.0, description="epsilon: a token's loss is 1 - epsilon of its own and epsilon of the mean over the vocabulary"
+    )
     max_length: PositiveInt = Field(2048, description="longest sample in tokens, image tokens included")
     precision: Literal["float32", "bfloat16"] = Field("bfloat16", description="number format of the forward pass")
     normalization: Literal["step", "micro_batch"] = Field(

@@ -196,6 +196,7 @@ def test_the_simple_form_needs_no_approximation(finished: Path):
         ({"groups": {"seeing": ["vqa", "bbox"]}}, "groups.seeing: holds new and old tasks"),
         ({"groups": {"both": ["vqa", "caption"]}}, "has no model, scores of vqa, scores of caption of the run plus-"),
         ({"training": {"learning_rate": 1e-3}}, "training.learning_rate: is 0.001, but results/old was trained with "),
+        ({"training": {"label_smoothing": 0.1}}, "label_smoothing: is 0.1, but results/old was trained with 0.0"),
         ({"seed": 1}, "seed: is 1, but results/old was trained with 0"),
     ],
 )  # fmt: skip

@@ -15,7 +15,9 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedModel,
+    TrainingArguments,
 )
+from transformers.trainer_pt_utils import LabelSmoother
 
 from tests.helpers.equation_2 import LAMBDAS, apart, equation_2, trained_by_hand
 from tests.helpers.library_example import collator, samples, training_arguments
@@ -72,13 +74,15 @@ class Case:
         leaves = self.leaves(dtype)
         return self.results(F.cross_entropy(F.linear(*leaves).float(), self.targets, reduction="none"), leaves)
 
-    def exact(self) -> dict[str, torch.Tensor]:
+    def exact(self, smoothing: float = 0.0) -> dict[str, torch.Tensor]:
         leaves = self.leaves(torch.float64)
-        return self.results(-F.linear(*leaves).log_softmax(1)[torch.arange(POSITIONS), self.targets], leaves)
+        losses = -F.linear(*leaves).log_softmax(1)
+        own = losses[torch.arange(POSITIONS), self.targets]
+        return self.results((1 - smoothing) * own + smoothing * losses.mean(dim=1), leaves)
 
-    def in_parts(self, dtype: torch.dtype, products: torch.dtype) -> dict[str, torch.Tensor]:
+    def in_parts(self, dtype: torch.dtype, products: torch.dtype, smoothing: float = 0.0) -> dict[str, torch.Tensor]:
         leaves = self.leaves(dtype)
-        return self.results(module._LossesInParts.apply(*leaves, self.targets, products), leaves)
+        return self.results(module._LossesInParts.apply(*leaves, self.targets, products, smoothing), leaves)
 
 
 def error(found: torch.Tensor, exact: torch.Tensor) -> float:
@@ -87,17 +91,30 @@ def error(found: torch.Tensor, exact: torch.Tensor) -> float:
 
 @pytest.mark.parametrize("rows", [1, 8, 36, 37])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float64, 1e-14)])
-@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("bias", "smoothing"), [(True, 0.0), (False, 0.0), (True, 0.1), (False, 1.0)])
 def test_losses_and_gradients_are_exact_in_any_parts(
-    monkeypatch: pytest.MonkeyPatch, parts: Counted, rows: int, dtype: torch.dtype, tolerance: float, bias: bool
+    monkeypatch: pytest.MonkeyPatch,
+    parts: Counted,
+    rows: int,
+    dtype: torch.dtype,
+    tolerance: float,
+    bias: bool,
+    smoothing: float,
 ) -> None:
     monkeypatch.setattr(module, "LOGITS_AT_ONCE", rows * WORDS)
     case = Case(bias)
-    found, exact = case.in_parts(dtype, dtype), case.exact()
+    found, exact = case.in_parts(dtype, dtype, smoothing), case.exact(smoothing)
     assert set(parts) == {-(-POSITIONS // rows)}
     assert found.keys() == exact.keys()
     assert all(found[name].dtype == dtype for name in found)
     assert all(error(found[name], value) < tolerance for name, value in exact.items())
+
+
+def test_label_smoothing_is_that_of_transformers(tmp_path: Path) -> None:
+    logits, targets = torch.randn(POSITIONS, WORDS), torch.randint(WORDS, (POSITIONS,))
+    head = module.Head(lambda model: model, TrainingArguments(str(tmp_path), label_smoothing_factor=0.3))
+    theirs = LabelSmoother(epsilon=0.3)({"logits": logits[None]}, targets[None])
+    assert head.losses_of(logits, targets).mean().item() == pytest.approx(theirs.item(), rel=1e-6)
 
 
 def test_in_16_bits_they_are_no_further_off_than_whole_ones(monkeypatch: pytest.MonkeyPatch) -> None:

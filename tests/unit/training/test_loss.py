@@ -118,6 +118,18 @@ def test_loss_and_gradient_are_those_of_expected_of(
     assert distance(recorder.gradients[0], gradients) < 3e-6
 
 
+@pytest.mark.parametrize("packs", [True, False])
+def test_label_smoothing_keeps_the_weights_of_tasks_and_what_is_normalised_over(
+    tmp_path: Path, logits: str, packs: bool
+) -> None:
+    recorder, _ = trained(tmp_path, "llava", BY_TASK, 2, 4, packs=packs, label_smoothing_factor=0.2)
+    model = model_of("llava").double()
+    loss, _ = equation_2(model, "llava", BY_TASK, LAMBDAS, smoothing=0.2)
+    loss.backward()
+    assert recorder.logs[0]["loss"] == pytest.approx(loss.item(), rel=1e-6)
+    assert distance(recorder.gradients[0], gradients_of(model)) < 3e-6
+
+
 def test_each_step_is_normalised_by_its_own_tokens(tmp_path: Path) -> None:
     recorder, _ = trained(tmp_path, "llava", MIXED[:5], 2, 2, learning_rate=0.0)
     for gradient, log, step in zip(recorder.gradients, recorder.logs, (MIXED[:4], MIXED[4:5]), strict=True):

@@ -37,13 +37,17 @@ class Head:
     """
 
     def __init__(self, unwrap: Callable[[nn.Module], nn.Module], arguments: TrainingArguments) -> None:
-        self._unwrap, self._arguments = unwrap, arguments
+        self._unwrap, self._smoothing = unwrap, arguments.label_smoothing_factor
         self._unwrapped: tuple[nn.Module, nn.Module] | None = None
         self._in_parts: bool | None = None
 
     def losses_of(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return the loss of each token [positions] from ``logits`` [positions, vocabulary], in 32 bits or more."""
-        return F.cross_entropy(logits.to(_wide(logits.dtype)), targets, reduction="none")
+        """Return the loss of each token [positions] from ``logits`` [positions, vocabulary], in 32 bits or more.
+
+        With label smoothing it is (1 - epsilon) nll + epsilon times the mean of -log p over the vocabulary.
+        """
+        wide = logits.to(_wide(logits.dtype))
+        return F.cross_entropy(wide, targets, reduction="none", label_smoothing=self._smoothing)
 
     def token_losses(
         self,
@@ -74,7 +78,7 @@ class Head:
             if self._in_parts is None and step_tokens * head.out_features > LOGITS_AT_ONCE:
                 self._in_parts = _returns_its_heads_logits(model, base, inputs, positions)
             if self._in_parts and not logits_wanted and len(targets) * head.out_features > LOGITS_AT_ONCE:
-                with _head_gives_losses(head, positions, targets):
+                with _head_gives_losses(head, positions, targets, self._smoothing):
                     outputs = model(**inputs, use_cache=False)
                 return outputs.logits, outputs
         with head_sees_only(base, positions):
@@ -118,7 +122,9 @@ def _returns_its_heads_logits(
 
 
 @contextmanager
-def _head_gives_losses(head: nn.Linear, positions: torch.Tensor, targets: torch.Tensor) -> Iterator[None]:
+def _head_gives_losses(
+    head: nn.Linear, positions: torch.Tensor, targets: torch.Tensor, smoothing: float
+) -> Iterator[None]:
     """Let the head return the loss of ``targets`` [positions] instead of logits.
 
     It is called as ever, so that what gathers its parameters or waits for their gradients does so.
@@ -127,7 +133,7 @@ def _head_gives_losses(head: nn.Linear, positions: torch.Tensor, targets: torch.
     def losses(hidden: torch.Tensor) -> torch.Tensor:
         kind = hidden.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else head.weight.dtype
-        return _LossesInParts.apply(hidden[positions], head.weight, head.bias, targets, dtype)
+        return _LossesInParts.apply(hidden[positions], head.weight, head.bias, targets, dtype, smoothing)
 
     head.forward = losses
     try:
@@ -137,7 +143,7 @@ def _head_gives_losses(head: nn.Linear, positions: torch.Tensor, targets: torch.
 
 
 class _LossesInParts(torch.autograd.Function):
-    """The cross-entropy of ``hidden @ weight.T + bias`` with at most `LOGITS_AT_ONCE` logits at a time.
+    """The (smoothed) cross-entropy of ``hidden @ weight.T + bias`` with at most `LOGITS_AT_ONCE` logits at a time.
 
     They are made once more in the backward pass. As under autocast, products are computed in ``dtype``; losses and the
     gradient of the logits in 32 bits or more, and so are sums over parts, which torch's own `linear_cross_entropy`
@@ -152,19 +158,20 @@ class _LossesInParts(torch.autograd.Function):
         bias: torch.Tensor | None,
         targets: torch.Tensor,
         dtype: torch.dtype,
+        smoothing: float = 0.0,
     ) -> torch.Tensor:
         """Return the losses [positions] of ``hidden`` [positions, features]."""
         narrow, offset = weight.to(dtype), None if bias is None else bias.to(dtype)
         maxima, sums, own = [], [], []
         for rows in _parts(len(hidden), len(weight)):
             logits = F.linear(hidden[rows].to(dtype), narrow, offset).to(_wide(dtype))
-            own.append(logits.gather(1, targets[rows, None])[:, 0])
+            own.append(_smoothed(logits.gather(1, targets[rows, None])[:, 0], logits, smoothing))
             maxima.append(logits.amax(dim=1))
             sums.append(logits.sub_(maxima[-1][:, None]).exp_().sum(dim=1))
             del logits
         log_sums = torch.cat(sums).log_().add_(torch.cat(maxima))
         ctx.save_for_backward(hidden, weight, bias, targets, log_sums)
-        ctx.dtype = dtype
+        ctx.dtype, ctx.smoothing = dtype, smoothing
         return log_sums - torch.cat(own)
 
     @staticmethod
@@ -180,7 +187,7 @@ class _LossesInParts(torch.autograd.Function):
         for rows in _parts(len(hidden), len(weight)):
             part = hidden[rows].to(ctx.dtype)
             logits = F.linear(part, narrow, offset).to(_wide(ctx.dtype))
-            by_logits = _by_logits(logits, log_sums[rows], targets[rows], gradients[0][rows])
+            by_logits = _by_logits(logits, log_sums[rows], targets[rows], gradients[0][rows], ctx.smoothing)
             if of_bias is not None:
                 of_bias += by_logits.sum(dim=0)
             rounded = by_logits.to(ctx.dtype)
@@ -189,7 +196,7 @@ class _LossesInParts(torch.autograd.Function):
                 of_hidden[rows] = rounded @ narrow
             if of_weight is not None:
                 _add_product(of_weight, rounded, part)
-        return of_hidden, _as(of_weight, weight), _as(of_bias, bias), None, None
+        return of_hidden, _as(of_weight, weight), _as(of_bias, bias), None, None, None
 
 
 def _parts(positions: int, words: int) -> list[slice]:
@@ -199,12 +206,19 @@ def _parts(positions: int, words: int) -> list[slice]:
     return [slice(start, start + size) for start in range(0, max(1, positions), size)]
 
 
+def _smoothed(own: torch.Tensor, logits: torch.Tensor, smoothing: float) -> torch.Tensor:
+    """Return the targets' logits ``own`` [positions], smoothed by the mean of all [positions, vocabulary]."""
+    return (1 - smoothing) * own + smoothing * logits.mean(dim=1) if smoothing else own
+
+
 def _by_logits(
-    logits: torch.Tensor, log_sums: torch.Tensor, targets: torch.Tensor, gradients: torch.Tensor
+    logits: torch.Tensor, log_sums: torch.Tensor, targets: torch.Tensor, gradients: torch.Tensor, smoothing: float
 ) -> torch.Tensor:
-    """Return (softmax - one-hot) times the gradient of the loss, in the place of the logits."""
+    """Return (softmax - smoothed one-hot) times the gradient of the loss, in the place of the logits."""
     logits.sub_(log_sums[:, None]).exp_()
-    logits.scatter_add_(1, targets[:, None], logits.new_full((len(logits), 1), -1.0))
+    logits.scatter_add_(1, targets[:, None], logits.new_full((len(logits), 1), smoothing - 1.0))
+    if smoothing:
+        logits.sub_(smoothing / logits.shape[1])
     return logits.mul_(gradients[:, None])
 
 
