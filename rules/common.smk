@@ -68,6 +68,33 @@ def imported_models(wildcards):
     return [f"<results>/runs/{run}/model" for run in REUSE.models]
 
 
+def model_of(wildcards):
+    """The model that a run is a training of."""
+    return EXPERIMENT.model_of(wildcards.run)
+
+
+def base_of(wildcards):
+    """The folder or hub name of the model that a training starts from."""
+    return model_of(wildcards).source
+
+
+def checkpoint_of(model):
+    """A model's checkpoint, where it is a folder; a hub name is no file to wait for."""
+    return model.source if model.is_made_here or Path(model.source).exists() else []
+
+
+def base_checkpoint(wildcards):
+    """The model that a run's training starts from."""
+    return checkpoint_of(model_of(wildcards))
+
+
+def weights_file(wildcards):
+    weights = EXPERIMENT.runs[wildcards.run].weights
+    if weights == "visatb":
+        return "<results>/weights.tsv"
+    return f"<results>/variants/{weights}/weights.tsv" if weights in EXPERIMENT.config.variants else []
+
+
 wildcard_constraints:
     run=one_of(EXPERIMENT.runs),
     task=one_of(EXPERIMENT.all_tasks),

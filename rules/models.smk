@@ -7,36 +7,12 @@ PRETRAINED = {model.checkpoint: model for model in EXPERIMENT.models if model.pr
 ASSEMBLED = {model.checkpoint: model.assemble for model in EXPERIMENT.models if model.assemble}
 
 
-def model_of(wildcards):
-    """The model that a run is a training of."""
-    return EXPERIMENT.model_of(wildcards.run)
-
-
-def base_of(wildcards):
-    """The folder or hub name of the model that a training starts from."""
-    return model_of(wildcards).source
-
-
-def checkpoint_of(model):
-    """A model's checkpoint, where it is a folder; a hub name is no file to wait for."""
-    return model.source if model.is_made_here or Path(model.source).exists() else []
-
-
-def base_checkpoint(wildcards):
-    """The model that a run's training starts from."""
-    return checkpoint_of(model_of(wildcards))
-
-
-def pieces_here(wildcards):
-    """Pieces on the hub are no files that could be newer than the checkpoint."""
-    return [piece.source for _, piece in ASSEMBLED[wildcards.checkpoint] if Path(piece.source).exists()]
-
-
 if ASSEMBLED:
 
     rule assemble_model:
         input:
-            pieces_here,
+            # Pieces on the hub are no files that could be newer than the checkpoint.
+            lambda w: [piece.source for _, piece in ASSEMBLED[w.checkpoint] if Path(piece.source).exists()],
         output:
             directory("{checkpoint}"),
         log:

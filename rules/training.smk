@@ -10,36 +10,6 @@ if wandb := EXPERIMENT.config.tracking.wandb:
     set_untracked("tracking", dict(wandb) | {"experiment": EXPERIMENT.name})
 
 
-def weights_file(wildcards):
-    weights = EXPERIMENT.runs[wildcards.run].weights
-    if weights == "visatb":
-        return "<results>/weights.tsv"
-    return f"<results>/variants/{weights}/weights.tsv" if weights in EXPERIMENT.config.variants else []
-
-
-def launcher(wildcards):
-    """Several processes, one a GPU, are started by torchrun, and so is DeepSpeed; one process alone as it is."""
-    wanted = training_resources(wildcards)
-    if wanted.nodes > 1:
-        return f"{on_every_node(wanted)} --nproc-per-node {max(1, wanted.gpus)} --"
-    if wanted.gpus > 1 or EXPERIMENT.config.training.deepspeed:
-        return f"$MODEL_PYTHON -m torch.distributed.run --standalone --nproc-per-node {max(1, wanted.gpus)} --"
-    return "$MODEL_PYTHON"
-
-
-def on_every_node(wanted):
-    """The batch script runs on the first node, where the others find it at a port made of the job's number.
-
-    USR1 reaches all processes of a step; see resources.smk for why torchrun must ignore it.
-    """
-    return (
-        f"srun --nodes={wanted.nodes} --ntasks={wanted.nodes} --ntasks-per-node=1 --cpus-per-task={wanted.cpus}"
-        ' sh -c \'trap "" USR1; exec "$@"\' torchrun $MODEL_PYTHON -m torch.distributed.run'
-        f" --nnodes {wanted.nodes} --rdzv-backend c10d --rdzv-id ${{SLURM_JOB_ID:?several nodes need Slurm}}"
-        " --rdzv-endpoint $(hostname):$((20000 + SLURM_JOB_ID % 10000))"
-    )
-
-
 if LEARNS_INSTRUCTIONS:
 
     rule mine_templates:

@@ -7,8 +7,8 @@ from visatb.runtime.cli import run_program
 from visatb.runtime.devices import computes_on_cpu
 from visatb.runtime.files import write_table
 from visatb.training.jobs import LedgerJob, MachineJob, MiningJob, TrainingJob
-from visatb.training.l2t.task_templates import Mining, read_templates
 from visatb.training.l2t.task_templates import mine_templates as mined
+from visatb.training.l2t.task_templates import read_templates
 
 
 def train(
@@ -51,8 +51,7 @@ def mine_templates(job: MiningJob, records: Path, output: Path, edited: Path | N
         output: templates.tsv.
         edited: a table as the output, whose decisions stand above all others.
     """
-    mining = Mining(job.template_share, job.template_count, job.keep, job.remove, job.text_only)
-    write_table(output, mined(_train_splits(records, job.tasks), mining, edited))
+    write_table(output, mined(_train_splits(records, job.tasks), job, job.text_only, edited))
 
 
 def count_instruction_tokens(job: LedgerJob, records: Path, templates: Path, output: Path) -> None:

@@ -30,8 +30,7 @@ def test_every_run_of_an_experiment_has_the_same_objective(finished: Path):
     printed = run_workflow(finished, "--dry-run", "--printshellcmds", "--quiet", "rules", *L2T)
     trainings = [line for line in printed.splitlines() if "training.py train" in line]
     objectives = {tuple(re.findall(r'"objective":{.*?}|--templates \S+', t)) for t in trainings}
-    objective = '"objective":{"kind":"l2t","instruction_weight":1.0,"text_only":false}'
-    wanted = (objective, "--templates results/demo-small/templates.tsv")
+    wanted = ('"objective":{"kind":"l2t"}', "--templates results/demo-small/templates.tsv")
     assert (len(trainings), objectives) == (11, {wanted})
 
 

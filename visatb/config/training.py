@@ -117,22 +117,34 @@ class TrainingConfig(Machine, Recipe):
     """How every run of the experiment is trained; the same for all, so that their scores compare."""
 
 
-class L2TConfig(Section):
-    """Learning to instruct, the objective `l2t`: what of the instructions is learned. See docs/l2t.md."""
+class LearnedConfig(Section):
+    """What of the instructions is learned."""
 
     instruction_weight: FloatFromZero = Field(
         1.0, description="weight of a kept instruction token; that of a response token is 1"
     )
+    text_only: Annotated[bool, After("templates")] = Field(
+        False, description="learn the instructions of samples without an image, too"
+    )
+
+
+class MiningConfig(Section):
+    """When a sentence of the instructions is a template."""
+
     template_share: Annotated[float, Number, Field(gt=0, le=1)] = Field(
         0.05, description="share of a task's instructions from which a sentence in them is a template, and not learned"
     )
     template_count: PositiveInt = Field(10, description="instructions of the task that hold it, at least")
     keep: Words = Field(default_factory=list, description="sentences that are learned, however frequent")
     remove: Words = Field(default_factory=list, description="sentences that are not learned, however rare")
+
+
+class L2TConfig(MiningConfig, LearnedConfig):
+    """Learning to instruct, the objective `l2t`: what of the instructions is learned. See docs/l2t.md."""
+
     templates: str | None = Field(
         None, description="an edited copy of `templates.tsv`, whose decisions stand above all others"
     )
-    text_only: bool = Field(False, description="learn the instructions of samples without an image, too")
 
 
 class WandbConfig(Section):

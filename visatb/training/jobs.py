@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from visatb.config.training import Machine, Recipe
-from visatb.config.types import FloatFromZero, IntFromZero, Part, PositiveFloat, Section, TaggedSection
+from visatb.config.training import LearnedConfig, Machine, MiningConfig, Recipe
+from visatb.config.types import IntFromZero, Part, PositiveFloat, Section, TaggedSection
 from visatb.runtime.files import read_table
 from visatb.training.l2t.task_templates import read_templates
 from visatb.training.loss.methods import Given, Method
@@ -19,18 +19,14 @@ class Response(TaggedSection):
     kind: Literal["response"] = "response"
 
 
-class L2T(TaggedSection):
+class L2T(TaggedSection, LearnedConfig):
     """What the instructions say about the image is learned as well.
 
     Attributes:
-        instruction_weight: a kept instruction token's share of its task's weight; 1 on the response.
-        text_only: instructions without an image are learned, too.
         templates: sentences that are left out.
     """
 
     kind: Literal["l2t"] = "l2t"
-    instruction_weight: FloatFromZero
-    text_only: bool
     templates: frozenset[str] = frozenset()
 
 
@@ -95,24 +91,16 @@ class MachineJob(Machine):
     workers: IntFromZero
 
 
-class MiningJob(Section):
-    """The search for sentences that say nothing about an image: whose, and when a sentence is a template.
+class MiningJob(MiningConfig):
+    """The search for sentences that say nothing about an image.
 
     Attributes:
         tasks: whose train splits are read.
-        template_share: share of a task's instructions that hold a sentence, from which it is one.
-        template_count: instructions of that task that hold it, at least.
-        keep: sentences that are none, whatever their frequency.
-        remove: sentences that are templates, whatever their frequency.
         text_only: instructions without an image count too.
     """
 
     tasks: tuple[str, ...]
-    template_share: float
-    template_count: int
-    keep: tuple[str, ...] = ()
-    remove: tuple[str, ...] = ()
-    text_only: bool
+    text_only: bool = False
 
 
 class LedgerJob(Section):

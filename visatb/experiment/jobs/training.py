@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from visatb.config.training import L2TConfig, Recipe
+from visatb.config.training import L2TConfig, LearnedConfig, Recipe
 from visatb.config.types import Section
 from visatb.experiment.experiment import Experiment
 from visatb.training.jobs import L2T, LedgerJob, MachineJob, MiningJob, Objective, Response, TrainingJob
@@ -65,8 +65,7 @@ def _objective(experiment: Experiment) -> Objective:
 
 
 def _l2t(experiment: Experiment) -> L2T:
-    settings = l2t_config(experiment)
-    return L2T(instruction_weight=settings.instruction_weight, text_only=settings.text_only)
+    return L2T(**dict(_view(LearnedConfig, l2t_config(experiment))))
 
 
 def _view(kind: type[View], section: Section, **more: object) -> View:

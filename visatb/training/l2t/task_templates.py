@@ -1,13 +1,13 @@
 """Task templates: sentences so frequent in a task's instructions that they say nothing about an image (L2T)."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
+from visatb.config.training import MiningConfig
 from visatb.errors import VisatbError
 from visatb.runtime.files import read_parquet
 from visatb.runtime.tables import read_columns
@@ -16,25 +16,6 @@ from visatb.training.l2t.sentences import plain, sentence_spans
 REMOVED, KEPT = "removed", "kept"
 SHOWN = 0.2
 """Sentences that reach this part of the threshold are shown as well, for review."""
-
-
-@dataclass(frozen=True)
-class Mining:
-    """When a sentence is a template.
-
-    Attributes:
-        share: share of a task's instructions that hold it, from which it is one.
-        count: instructions of that task that hold it, at least.
-        keep: sentences that are none, whatever their frequency.
-        remove: sentences that are templates, whatever their frequency.
-        text_only: instructions without an image count too.
-    """
-
-    share: float
-    count: int
-    keep: Collection[str] = ()
-    remove: Collection[str] = ()
-    text_only: bool = False
 
 
 def instructions(records: pa.Table, text_only: bool) -> Iterable[str]:
@@ -54,12 +35,15 @@ def count_sentences(texts: Iterable[str]) -> tuple[Counter[str], int]:
     return counts, number
 
 
-def mine_templates(records: Mapping[str, str | Path], mining: Mining, edited: str | Path | None = None) -> pd.DataFrame:
+def mine_templates(
+    records: Mapping[str, str | Path], mining: MiningConfig, text_only: bool = False, edited: str | Path | None = None
+) -> pd.DataFrame:
     """Return the frequent sentences of the tasks' records, each with what becomes of it.
 
     Args:
         records: task -> its train split (Parquet).
         mining: when a sentence is a template.
+        text_only: count instructions without an image too.
         edited: a table as this one, whose decisions stand above the mining's.
 
     Returns:
@@ -71,15 +55,18 @@ def mine_templates(records: Mapping[str, str | Path], mining: Mining, edited: st
     """
     best: dict[str, tuple[float, int, str]] = {}
     for task, path in records.items():
-        counts, number = count_sentences(instructions(read_parquet(path, ["image", "conversations"]), mining.text_only))
+        counts, number = count_sentences(instructions(read_parquet(path, ["image", "conversations"]), text_only))
         for sentence, count in counts.items():
             best[sentence] = max(best.get(sentence, (0.0, 0, "")), (count / number, count, task))
     decided = read_decisions(edited) if edited else {}
     named = {*map(plain, mining.keep), *map(plain, mining.remove), *decided}
     rows = [
         (sentence, *_found(best.get(sentence)), *_decision(sentence, best.get(sentence), mining, decided))
-        for sentence in {*named, *(s for s, (share, count, _) in best.items() if share >= SHOWN * mining.share)}
-        if sentence in named or best[sentence][1] >= mining.count
+        for sentence in {
+            *named,
+            *(s for s, (share, count, _) in best.items() if share >= SHOWN * mining.template_share),
+        }
+        if sentence in named or best[sentence][1] >= mining.template_count
     ]
     table = pd.DataFrame(rows, columns=["sentence", "task", "count", "share", "decision", "reason"])
     return table.sort_values(["decision", "share", "sentence"], ascending=[False, False, True], ignore_index=True)
@@ -91,7 +78,7 @@ def _found(best: tuple[float, int, str] | None) -> tuple[str, int, float]:
 
 
 def _decision(
-    sentence: str, found: tuple[float, int, str] | None, mining: Mining, decided: Mapping[str, str]
+    sentence: str, found: tuple[float, int, str] | None, mining: MiningConfig, decided: Mapping[str, str]
 ) -> tuple[str, str]:
     if sentence in decided:
         return decided[sentence], "edited"
@@ -100,7 +87,7 @@ def _decision(
     if sentence in map(plain, mining.remove):
         return REMOVED, "l2t.remove"
     share, count, _ = found or (0.0, 0, "")
-    if share < mining.share or count < mining.count:
+    if share < mining.template_share or count < mining.template_count:
         return KEPT, "rare"
     return (KEPT, "question") if sentence.endswith("?") else (REMOVED, "frequent")
 
