@@ -103,12 +103,14 @@ def _stand_in(path: Path, text: str) -> Path:
     return path
 
 
-def _functions(rules: str, experiment: Experiment, *names: str) -> dict[str, Any]:
-    """Return functions of a file of rules, which is no Python as a whole."""
-    text = (REPOSITORY / "rules" / f"{rules}.smk").read_text()
+def _functions(experiment: Experiment) -> dict[str, Any]:
+    """Return the functions that rules of trainings stand on, out of files that are no Python as a whole."""
     made: dict[str, Any] = {"EXPERIMENT": experiment, "training_resources": lambda w: experiment.resources(w.run)}
-    for name in names:
-        exec(re.search(rf"^def {name}\(.*?(?=^\S)", text, re.MULTILINE | re.DOTALL)[0], made)  # type: ignore[index]
+    for rules, name in (("common", "weights_file"), ("resources", "launcher"), ("resources", "on_every_node")):
+        text = (REPOSITORY / "rules" / f"{rules}.smk").read_text() + "\nend\n"
+        found = re.search(rf"^def {name}\(.*?(?=^\S)", text, re.MULTILINE | re.DOTALL)
+        assert found, f"rules/{rules}.smk has no function {name}"
+        exec(found[0], made)
     return made
 
 
@@ -122,7 +124,7 @@ def _run_program(stage: str, rule: str, words: Mapping[str, Any], monkeypatch: p
 
 
 def _training(run: str, experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> Any:
-    rules = _functions("training", experiment, "weights_file", "launcher", "on_every_node")
+    rules = _functions(experiment)
     told = _Wildcards(run)
     wanted = experiment.resources(run)
     found: dict[str, Any] = {}
