@@ -29,7 +29,6 @@ rule list_images:
     conda:
         "../envs/evaluate.yaml"
     resources:
-        mem_mb=4000,
         runtime=480,
     params:
         images=lambda w: TASKGALAXY.images,
@@ -53,7 +52,6 @@ rule expand_types:
     conda:
         "../envs/evaluate.yaml"
     resources:
-        mem_mb=4000,
         runtime=1440,
         judge=1,
     params:
@@ -143,7 +141,6 @@ rule deduplicate_types:
         "../envs/evaluate.yaml"
     resources:
         mem_mb=8000,
-        runtime=60,
     params:
         threshold=TASKGALAXY.duplicates,
     shell:
@@ -288,7 +285,6 @@ rule export_taskgalaxy:
         "../envs/evaluate.yaml"
     resources:
         mem_mb=8000,
-        runtime=60,
     params:
         job=lambda w: as_json(TASKGALAXY.export),
         folder=GALAXY,
