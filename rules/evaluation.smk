@@ -244,7 +244,7 @@ if VISUAL_CONTRIBUTION:
             report(
                 "<results>/visual_contribution.tsv",
                 caption="../report/visual_contribution.rst",
-                category="7 Benchmark",
+                category=Category.BENCHMARK.title,
             ),
         log:
             log_of("collect_visual_contribution"),

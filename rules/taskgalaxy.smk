@@ -79,7 +79,7 @@ if TASKGALAXY:
             markdown=report(
                 f"{GALAXY}/provenance.md",
                 caption="../report/data_provenance.rst",
-                category="0 Data",
+                category=Category.DATA.title,
             ),
         log:
             log_of("collect_funnel", GALAXY),
@@ -106,7 +106,7 @@ if TASKGALAXY:
             report(
                 f"{GALAXY}/funnel.svg",
                 caption="../report/funnel.rst",
-                category="0 Data",
+                category=Category.DATA.title,
             ),
             f"{GALAXY}/funnel.png",
         log:
