@@ -21,9 +21,6 @@ if EXPERIMENT.config.evaluation.precision:
         priority: 50
         conda:
             "../envs/evaluate.yaml"
-        resources:
-            mem_mb=4000,
-            runtime=30,
         params:
             job=as_json(sizes_job(EXPERIMENT)),
             scores=EXPERIMENT.folder / "pilot" / "scores",
@@ -48,9 +45,6 @@ rule collect_validation_matrix:
     priority: 50
     conda:
         "../envs/evaluate.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
         job=as_json(matrix_job(EXPERIMENT)),
         scores=EXPERIMENT.folder / "scores",
@@ -81,7 +75,6 @@ rule compute_weights:
         "../envs/evaluate.yaml"
     resources:
         mem_mb=8000,
-        runtime=60,
     params:
         job=as_json(weights_job(EXPERIMENT, "visatb")),
         scores=EXPERIMENT.folder / "scores",
@@ -133,9 +126,6 @@ rule propose_groups:
         benchmark_of("propose_groups")
     conda:
         "../envs/report.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
         job=as_json(grouping_job(EXPERIMENT)),
         records=[] if BY_CONTRIBUTIONS else EXPERIMENT.folder / "records",

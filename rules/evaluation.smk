@@ -136,7 +136,6 @@ if EXPERIMENT.judged_tasks:
         conda:
             "../envs/evaluate.yaml"
         resources:
-            mem_mb=2000,
             runtime=720,
             judge=1,
         params:
@@ -166,9 +165,6 @@ rule score:
     priority: 40
     conda:
         "../envs/evaluate.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         job=lambda w: as_json(scoring_job(EXPERIMENT, w.run, tasks_to_answer(w))),
         predictions=folder_of("predictions"),
@@ -256,9 +252,6 @@ if VISUAL_CONTRIBUTION:
             benchmark_of("collect_visual_contribution")
         conda:
             "../envs/evaluate.yaml"
-        resources:
-            mem_mb=4000,
-            runtime=30,
         params:
             job=as_json(contribution_table_job(EXPERIMENT)),
             samples=EXPERIMENT.folder / "visual_contribution",

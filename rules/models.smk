@@ -48,9 +48,6 @@ if PRETRAINED:
         conda:
             "../envs/train.yaml"
         threads: lambda w: PRETRAINED[w.checkpoint].pretraining.threads
-        resources:
-            mem_mb=4000,
-            runtime=60,
         params:
             job=lambda w: as_json(vision_job(PRETRAINED[w.checkpoint])),
         shell:
@@ -75,9 +72,6 @@ if PRETRAINED:
         conda:
             "../envs/train.yaml"
         threads: lambda w: PRETRAINED[w.checkpoint].pretraining.threads
-        resources:
-            mem_mb=4000,
-            runtime=60,
         params:
             job=lambda w: as_json(alignment_job(PRETRAINED[w.checkpoint])),
         shell:
@@ -108,7 +102,6 @@ if REUSE.models:
             "../envs/train.yaml"
         resources:
             mem_mb=8000,
-            runtime=60,
         params:
             job=lambda w: as_json(import_job(EXPERIMENT, w.run)),
         shell:

@@ -31,9 +31,6 @@ if REUSE.scores:
         priority: 45
         conda:
             "../envs/evaluate.yaml"
-        resources:
-            mem_mb=4000,
-            runtime=30,
         params:
             job=lambda w: as_json(import_job(EXPERIMENT, w.run, w.split, w.task)),
             samples=lambda w: pairs({score.metric: score.samples for score in imported(w) if score.samples}),
@@ -63,9 +60,6 @@ if KEPT.scores:
         priority: 45
         conda:
             "../envs/evaluate.yaml"
-        resources:
-            mem_mb=4000,
-            runtime=30,
         params:
             job=lambda w: as_json(kept_job(EXPERIMENT, w.task)),
         shell:
@@ -95,9 +89,6 @@ if KEPT.completed:
         priority: 45
         conda:
             "../envs/evaluate.yaml"
-        resources:
-            mem_mb=4000,
-            runtime=30,
         shell:
             program(
                 "scores complete_scores",
@@ -121,9 +112,6 @@ rule collect_benchmark:
     priority: 50
     conda:
         "../envs/evaluate.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
         job=as_json(benchmark_job(EXPERIMENT)),
         scores=EXPERIMENT.folder / "scores",
@@ -153,9 +141,6 @@ if EXPERIMENT.config.compare_with:
             benchmark_of("compare_experiments")
         conda:
             "../envs/evaluate.yaml"
-        resources:
-            mem_mb=1000,
-            runtime=10,
         params:
             job=as_json(comparison_job(EXPERIMENT)),
             results=EXPERIMENT.folder.parent,

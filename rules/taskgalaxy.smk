@@ -44,9 +44,6 @@ if TASKGALAXY:
         priority: 100
         conda:
             "../envs/evaluate.yaml"
-        resources:
-            mem_mb=2000,
-            runtime=60,
         params:
             job=lambda w: as_json(plan_job(TASKGALAXY)),
         shell:
@@ -77,9 +74,6 @@ if TASKGALAXY:
             benchmark_of("collect_funnel", GALAXY)
         conda:
             "../envs/evaluate.yaml"
-        resources:
-            mem_mb=4000,
-            runtime=60,
         params:
             job=lambda w: as_json(provenance_job(TASKGALAXY)),
             tables=pairs(STAGE_TABLES),
@@ -108,9 +102,6 @@ if TASKGALAXY:
             benchmark_of("plot_funnel", GALAXY)
         conda:
             "../envs/report.yaml"
-        resources:
-            mem_mb=1000,
-            runtime=10,
         shell:
             program(
                 "taskgalaxy plot_funnel",
@@ -130,9 +121,6 @@ if TASKGALAXY:
             benchmark_of("browse_taskgalaxy", GALAXY)
         conda:
             "../envs/evaluate.yaml"
-        resources:
-            mem_mb=4000,
-            runtime=60,
         params:
             tables=pairs({stage: STAGE_TABLES[stage] for stage in BROWSED}),
             images=lambda w: TASKGALAXY.images,

@@ -25,7 +25,6 @@ rule list_images:
     conda:
         "../envs/evaluate.yaml"
     resources:
-        mem_mb=4000,
         runtime=480,
     params:
         images=lambda w: TASKGALAXY.images,
@@ -49,7 +48,6 @@ rule expand_types:
     conda:
         "../envs/evaluate.yaml"
     resources:
-        mem_mb=4000,
         runtime=1440,
         judge=1,
     params:
@@ -139,7 +137,6 @@ rule deduplicate_types:
         "../envs/evaluate.yaml"
     resources:
         mem_mb=8000,
-        runtime=60,
     params:
         threshold=TASKGALAXY.duplicates,
     shell:
@@ -284,7 +281,6 @@ rule export_taskgalaxy:
         "../envs/evaluate.yaml"
     resources:
         mem_mb=8000,
-        runtime=60,
     params:
         job=lambda w: as_json(TASKGALAXY.export),
         folder=Path(GALAXY),

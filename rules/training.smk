@@ -27,7 +27,6 @@ if LEARNS_INSTRUCTIONS:
             "../envs/evaluate.yaml"
         resources:
             mem_mb=8000,
-            runtime=60,
         params:
             job=as_json(mining_job(EXPERIMENT)),
             records=EXPERIMENT.folder / "records",

@@ -62,9 +62,6 @@ if ZERO_SHOT:
         priority: 50
         conda:
             "../envs/evaluate.yaml"
-        resources:
-            mem_mb=2000,
-            runtime=10,
         params:
             job=as_json(zero_shot_table_job(EXPERIMENT)),
             scores=EXPERIMENT.folder / "zero_shot",
@@ -94,7 +91,6 @@ if GRADED:
         conda:
             "../envs/evaluate.yaml"
         resources:
-            mem_mb=2000,
             runtime=720,
             judge=1,
         params:
