@@ -1,6 +1,9 @@
 """What jobs that take scores in and compare them depend on, beside the files that they read."""
 
 from collections.abc import Mapping
+from typing import Self
+
+from pydantic import model_validator
 
 from visatb.config.types import PositiveInt, Section, Seed
 from visatb.scores.benchmark import SINGLE_TASK
@@ -22,6 +25,13 @@ class BenchmarkJob(Section):
     bootstrap: PositiveInt
     seed: Seed
     single: Mapping[str, str] = {}
+
+    @model_validator(mode="after")
+    def _has_runs_of_stl(self) -> Self:
+        missing = [task for task in self.metrics if task not in self.single]
+        if SINGLE_TASK in self.methods and missing:
+            raise ValueError(f"single: STL needs one run a task, and there is none of {', '.join(missing)}")
+        return self
 
     @property
     def runs(self) -> dict[str, Mapping[str, str]]:
