@@ -87,6 +87,7 @@ onstart:
             check_nodes()
         if DATA_SET is None and jobs != {"status"}:
             globals()["HELD"] = hold(EXPERIMENT.folder, f"experiment {EXPERIMENT.name}")
+            note_earlier_models(EXPERIMENT)
     except VisatbError as mistake:
         raise WorkflowError(str(mistake)) from None
 

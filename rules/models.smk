@@ -1,9 +1,10 @@
 # Base checkpoints, where the workflow makes them itself, and models that were trained elsewhere.
 
-from visatb.experiment.jobs.models import alignment_job, import_job, vision_job
+from visatb.experiment.jobs.models import alignment_job, import_job, missing_models, note_earlier_models, vision_job
 
 # Checkpoint -> how it is made, of the models that the workflow makes itself.
-PRETRAINED = {model.checkpoint: model for model in EXPERIMENT.models if model.pretraining}
+# A base that is there and made of the same is a file like others: no rule makes it.
+PRETRAINED = missing_models(EXPERIMENT)
 ASSEMBLED = {model.checkpoint: model.assemble for model in EXPERIMENT.models if model.assemble}
 
 

@@ -46,10 +46,13 @@ def pretrain_alignment(job: AlignmentJob, vision: Path, output: Path, threads: i
     """
     import torch
 
+    from visatb.models.pretrained import note_pretrained
     from visatb.training.pretraining import pretrain_alignment as pretrain
 
     torch.set_num_threads(threads)
-    pretrain(vision, **dict(job), output=output)
+    numbers = {name: value for name, value in job if name != "vision"}
+    pretrain(vision, **numbers, output=output)
+    note_pretrained(output, job)
 
 
 def import_model(job: ImportJob, model: Path, output: Path, mixture: Path | None = None) -> None:

@@ -21,9 +21,11 @@ class AlignmentJob(AlignmentPretraining):
 
     Attributes:
         seed: of pictures and texts.
+        vision: what its vision tower is made of.
     """
 
     seed: int
+    vision: VisionJob
 
 
 class ImportJob(Section):
