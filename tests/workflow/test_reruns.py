@@ -58,7 +58,7 @@ def test_lost_scores_are_made_again(copied: Path):
 def test_another_version_of_a_metric_scores_its_tasks_again(
     finished: Path, code: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    metrics = code / "visatb" / "evaluation" / "metrics.py"
+    metrics = code / "visatb" / "scores" / "metrics.py"
     text = metrics.read_text()
     assert 'Metric("EM", 1,' in text
     metrics.write_text(text.replace('Metric("EM", 1,', 'Metric("EM", 2,'))

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from visatb.config.types import UnshownValueError
 from visatb.errors import did_you_mean
 
 Path = tuple[str | int, ...]
@@ -90,6 +91,8 @@ def _words(schema: type[BaseModel], path: Path, mistake: Any) -> str:
         return f"unknown key{_nearest_key(schema, path)}"
     if kind == "missing":
         return f"missing; {_description(schema, path)}"
+    if kind == "value_error" and isinstance(context["error"], UnshownValueError):
+        return f"{context['error']}; what was found is not shown, for it may hold a password"
     if kind == "value_error":
         return f"{context['error']}; found {found(value)}"
     if value is None:

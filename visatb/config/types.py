@@ -60,11 +60,16 @@ def _rate(value: object) -> float | str:
     return "auto" if value == "auto" else number
 
 
+class UnshownValueError(ValueError):
+    """A mistake in a value that may hold a password, so that messages do not show it."""
+
+
 def web_address(address: str) -> str:
     """Return an address without a slash at its end; refuse what is none."""
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname or len(address.split()) > 1:
-        raise ValueError("expected an address that begins with http:// or https://, without spaces")
+        kind = UnshownValueError if "@" in address or "?" in address else ValueError
+        raise kind("expected an address that begins with http:// or https://, without spaces")
     return address.rstrip("/")
 
 

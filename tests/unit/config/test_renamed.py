@@ -48,6 +48,13 @@ def test_a_password_in_an_address_by_its_old_name_is_refused_and_not_shown(capsy
     assert "secret" not in str(error.value) + capsys.readouterr().err
 
 
+@pytest.mark.parametrize("key", ["url", "endpoint"])
+def test_a_password_in_what_is_no_address_is_not_shown_either(key: str):
+    with pytest.raises(VisatbError, match=r"evaluation\.judge\.url: expected an address that begins") as error:
+        experiment(evaluation={"judge": {"model": "local", key: "me:secret@host/v1"}})
+    assert "secret" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("written", "attempts"),
     [
