@@ -1,6 +1,5 @@
 # The config becomes one Experiment; paths, options and resources become small functions of its runs.
 
-from visatb.scores.metrics import METRICS
 from visatb.experiment.experiment import Experiment
 from visatb.planning.preflight import check_machine
 
@@ -93,6 +92,52 @@ def weights_file(wildcards):
     if weights == "visatb":
         return "<results>/weights.tsv"
     return f"<results>/variants/{weights}/weights.tsv" if weights in EXPERIMENT.config.variants else []
+
+
+def model_to_ask(wildcards):
+    """The model as a file to wait for: none if it is on the hub."""
+    is_trained = EXPERIMENT.runs[wildcards.run].is_trained
+    return "<results>/runs/{run}/model" if is_trained else base_checkpoint(wildcards)
+
+
+def model_name(wildcards):
+    """The model's folder, or its name on the hub: a parameter without `input`, for only those are compared."""
+    is_trained = EXPERIMENT.runs[wildcards.run].is_trained
+    return str(EXPERIMENT.folder / "runs" / wildcards.run / "model") if is_trained else base_of(wildcards)
+
+
+def tasks_to_answer(wildcards):
+    """All at once, but one by one where some are not asked."""
+    one = wildcards.get("task")
+    return [one] if one else EXPERIMENT.asked(wildcards.run, wildcards.split)
+
+
+def records_to_answer(wildcards):
+    return [f"<results>/records/{task}/{wildcards.split}.parquet" for task in tasks_to_answer(wildcards)]
+
+
+def evaluation_sizes(wildcards):
+    """The planned number of samples to answer, where it is planned: of the split that weights follow from."""
+    planned = EXPERIMENT.config.evaluation.precision and wildcards.split == "val"
+    return "<results>/evaluation_sizes.tsv" if planned else []
+
+
+def answers_to_score(wildcards, folder="<results>"):
+    return [f"{folder}/predictions/{{run}}/{{split}}/{task}.parquet" for task in tasks_to_answer(wildcards)]
+
+
+def verdicts(wildcards, folder="<results>"):
+    judged = [task for task in tasks_to_answer(wildcards) if task in EXPERIMENT.judged_tasks]
+    return [f"{folder}/verdicts/{{run}}/{{split}}/{task}.parquet" for task in judged]
+
+
+def folder_of(kind, within=""):
+    """Where a run's files of a kind lie."""
+    return lambda wildcards: EXPERIMENT.folder / within / kind / wildcards.run / wildcards.split
+
+
+def digests_file(wildcards, output):
+    return output.get("digests", [])
 
 
 wildcard_constraints:
