@@ -140,6 +140,26 @@ def digests_file(wildcards, output):
     return output.get("digests", [])
 
 
+def ready_made_rows(run):
+    """`task:subset` -> the file with its rows, of the ready-made subsets that decide on a run's mixture."""
+    drawn = [task for task, subset in EXPERIMENT.runs[run].mixture.items() if subset != "train"]
+    return {
+        f"{task}:{subset}": str(EXPERIMENT.folder / "records" / task / f"{subset}.rows.parquet")
+        for task, subset in EXPERIMENT.ready_made
+        if task in drawn
+    }
+
+
+def imported(wildcards):
+    """The scores of elsewhere that stand for an evaluation."""
+    return REUSE.scores[wildcards.run, wildcards.split, wildcards.task]
+
+
+def evaluation_of(evaluations):
+    """A run where the split and the task of one of these evaluations follow in the path."""
+    return f"(?={one_of(f'{run}/{split}/{task}.' for run, split, task in evaluations)})[^/]+"
+
+
 wildcard_constraints:
     run=one_of(EXPERIMENT.runs),
     task=one_of(EXPERIMENT.all_tasks),

@@ -10,16 +10,6 @@ SOURCES = EXPERIMENT.sources
 SAMPLING = [] if EXPERIMENT.config.sampling.is_resolved else "<results>/sampling.json"
 
 
-def ready_made_rows(run):
-    """`task:subset` -> the file with its rows, of the ready-made subsets that decide on a run's mixture."""
-    drawn = [task for task, subset in EXPERIMENT.runs[run].mixture.items() if subset != "train"]
-    return {
-        f"{task}:{subset}": str(EXPERIMENT.folder / "records" / task / f"{subset}.rows.parquet")
-        for task, subset in EXPERIMENT.ready_made
-        if task in drawn
-    }
-
-
 # Tasks that have a `source` are read, cleaned, merged and drawn before they are checked.
 rule prepare_source:
     input:
@@ -78,7 +68,7 @@ if CORPUS:
             "../envs/evaluate.yaml"
         params:
             corpus=as_json(CORPUS),
-            folder=EXPERIMENT.config.data_folder,
+            folder=lambda w: EXPERIMENT.config.data_folder,
         shell:
             program("data draw_corpus", "--corpus {params.corpus:q} --folder {params.folder:q} --processes {threads}")
 

@@ -2,16 +2,6 @@
 
 from visatb.experiment.jobs.scores import benchmark_job, comparison_job, import_job, kept_job
 
-
-def imported(wildcards):
-    return REUSE.scores[wildcards.run, wildcards.split, wildcards.task]
-
-
-def evaluation_of(evaluations):
-    """A run where the split and the task of one of these evaluations follow in the path."""
-    return f"(?={one_of(f'{run}/{split}/{task}.' for run, split, task in evaluations)})[^/]+"
-
-
 if REUSE.scores:
 
     ruleorder: import_scores > score_alone
