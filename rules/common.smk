@@ -26,7 +26,7 @@ TOGETHER = {
     (run.name, split)
     for run in EXPERIMENT.runs.values()
     for split in run.evaluates
-    if len(EXPERIMENT.asked(run.name, split)) == len(EXPERIMENT.tasks)
+    if len(EXPERIMENT.answered_tasks(run.name, split)) == len(EXPERIMENT.tasks)
 }
 
 
@@ -54,7 +54,7 @@ def scored(evaluations, folder="<results>"):
     )
 
 
-def lost_scores(*splits):
+def missing_scores(*splits):
     """Scores that were made and are not there any more: jobs that read them wait for the digests alone."""
     scores = EXPERIMENT.folder / "scores"
     made = [(run, split) for run, split in TOGETHER if split in splits and (scores / run / f"{split}.json").is_file()]
@@ -109,7 +109,7 @@ def model_name(wildcards):
 def tasks_to_answer(wildcards):
     """All at once, but one by one where some are not asked."""
     one = wildcards.get("task")
-    return [one] if one else EXPERIMENT.asked(wildcards.run, wildcards.split)
+    return [one] if one else EXPERIMENT.answered_tasks(wildcards.run, wildcards.split)
 
 
 def records_to_answer(wildcards):

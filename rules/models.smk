@@ -12,8 +12,8 @@ if ASSEMBLED:
 
     rule assemble_model:
         input:
-            # Pieces on the hub are no files that could be newer than the checkpoint.
-            lambda w: [piece.source for _, piece in ASSEMBLED[w.checkpoint] if Path(piece.source).exists()],
+            # Components on the hub are no files that could be newer than the checkpoint.
+            lambda w: [component.source for _, component in ASSEMBLED[w.checkpoint] if Path(component.source).exists()],
         output:
             directory("{checkpoint}"),
         log:
@@ -29,9 +29,13 @@ if ASSEMBLED:
             mem_mb=8000,
             runtime=120,
         params:
-            pieces=lambda w: as_json(ASSEMBLED[w.checkpoint]),
+            components=lambda w: as_json(ASSEMBLED[w.checkpoint]),
         shell:
-            program("models assemble_model", "--pieces {params.pieces:q} --output {output:q}", python="$MODEL_PYTHON")
+            program(
+                "models assemble_model",
+                "--components {params.components:q} --output {output:q}",
+                python="$MODEL_PYTHON",
+            )
 
 
 if PRETRAINED:

@@ -35,7 +35,7 @@ def compute_weights(job: WeightsJob, scores: Path, output: Path) -> None:
     design = job.design()
     samples = validation_samples(scores, design.columns, design.names.scored)
     origins = score_origins(scores, design.columns, design.names.scored)
-    measure_weights(samples, design, job.fixed, job.bootstrap, job.seed, origins, job.remarks).write(output)
+    measure_weights(samples, design, job.fixed, job.bootstrap, job.seed, origins, job.notes).write(output)
 
 
 def plan_evaluation(job: SizesJob, scores: Path, records: dict[str, Path], output: Path) -> None:

@@ -7,16 +7,16 @@ from visatb.models.jobs import AlignmentJob, ImportJob, VisionJob
 from visatb.runtime.cli import run_program
 
 
-def assemble_model(pieces: AssemblyConfig, output: Path) -> None:
+def assemble_model(components: AssemblyConfig, output: Path) -> None:
     """Assemble a LLaVA checkpoint from a language model, a vision tower and a stage-1 projector.
 
     Args:
-        pieces: where the three lie.
+        components: where the three lie.
         output: the model folder to make.
     """
-    from visatb.models.assembly import Pieces, assemble
+    from visatb.models.assembly import Components, assemble
 
-    assemble(Pieces(**{name: piece.source for name, piece in pieces}), output)
+    assemble(Components(**{name: component.source for name, component in components}), output)
 
 
 def pretrain_vision(job: VisionJob, output: Path, threads: int = 1) -> None:

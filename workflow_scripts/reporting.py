@@ -33,7 +33,7 @@ def plot_balancing(
     """Draw contributions, difficulties, scores against amounts of data, and the weights, of variants too.
 
     Args:
-        job: remarks below the figures.
+        job: notes below the figures.
         contributions: contributions.tsv.
         intervals: contributions_intervals.tsv; values told from 0 become bold.
         difficulty: difficulty.tsv.
@@ -55,12 +55,12 @@ def plot_balancing(
     C = read_results.read_contributions(contributions)
     margins = read_results.read_margins(weights, C.index)
     not_measured = read_json(balancing)["not_measured"]
-    remarked = {
+    noted = {
         "contributions": contributions_figure(C, margins, read_results.read_intervals(intervals), not_measured),
         "difficulty": difficulty_figure(read_columns(difficulty, ["group"], ["D", "low", "high"])),
         "weights": weights_figure(read_results.read_weights(weights)),
     }
-    save_figures(remarked, folder, job.remarks)
+    save_figures(noted, folder, job.notes)
     curves = learning_curves(read_results.read_validation_scores(scores), subset_amounts(mixtures))
     save_figures({"data_amount": data_amount_figure(curves)}, folder)
     if variants:
@@ -72,7 +72,7 @@ def plot_benchmark(job: BenchmarkFiguresJob, benchmark: Path, folder: Path) -> N
     """Draw how much better or worse every method is than single-task training, as points and on a circle.
 
     Args:
-        job: the tasks' metrics, and remarks below the figures.
+        job: the tasks' metrics, and notes below the figures.
         benchmark: benchmark.tsv.
         folder: to write <figure>.svg and <figure>.png to.
     """
@@ -83,9 +83,7 @@ def plot_benchmark(job: BenchmarkFiguresJob, benchmark: Path, folder: Path) -> N
     from visatb.scores.benchmark import lower_is_better
 
     table, lower = read_benchmark(benchmark), lower_is_better(job.columns())
-    save_figures(
-        {"benchmark": benchmark_figure(table, lower), "radar": radar_figure(table, lower)}, folder, job.remarks
-    )
+    save_figures({"benchmark": benchmark_figure(table, lower), "radar": radar_figure(table, lower)}, folder, job.notes)
 
 
 def plot_runs(job: TrainingFiguresJob, models: list[Path], folder: Path) -> None:
@@ -240,7 +238,7 @@ def build_explorer(job: ExplorerJob, scores: Path, output: Path) -> None:
     from visatb.reporting.explorer.page import explorer_page
 
     point, measures = measured_from(scores, job)
-    data = explorer_data(point, measures, job.experiment, job.groups, job.fixed, job.remarks)
+    data = explorer_data(point, measures, job.experiment, job.groups, job.fixed, job.notes)
     write_text(output, explorer_page(data))
 
 

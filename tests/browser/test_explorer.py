@@ -268,9 +268,7 @@ def test_a_large_experiment_stays_below_five_megabytes_and_quick(visit: Visit, t
 
 
 def test_intervals_that_are_not_known_are_not_made_up(visit: Visit, tmp_path: Path):
-    page = opened(
-        visit, build(tmp_path / "unknown.html", unknown_spread=("plus-vqa",), remarks=["Imported: <b>vqa</b>"])
-    )
+    page = opened(visit, build(tmp_path / "unknown.html", unknown_spread=("plus-vqa",), notes=["Imported: <b>vqa</b>"]))
     assert "NaN" not in page.locator("main").inner_text()
     expect(page.locator("#summary")).to_contain_text("No interval is known")
     expect(page.locator("header")).to_contain_text("Imported: <b>vqa</b>")

@@ -98,7 +98,7 @@ def test_one_of_two_ranks_asked_to_leave_and_both_do(
         assert trainer.end() != 0
         assert trainer.everybody() == []
         said = trainer.said
-    (step,) = re.findall(rf"\[mini\] {asked.name}: saved at step (\d+) of {STEPS}; left", said)
+    (step,) = re.findall(rf"\[mini\] {asked.name}: saved at step (\d+) of {STEPS} and stopped", said)
     assert whole_checkpoint(folder) == int(step)
     assert set(re.findall(r"exitcode\s*: (-?\d+)", said)) == {"75"}, said
     said = finish(line, printed)

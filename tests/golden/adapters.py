@@ -160,7 +160,7 @@ def _training(run: str, experiment: Experiment, monkeypatch: pytest.MonkeyPatch)
 def _answers(run: str, split: str, experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     model = _stand_in(experiment.folder / "runs" / run / "model" / "config.json", run).parent
     model = model if experiment.runs[run].is_trained else Path(experiment.model_of(run).source)
-    tasks = experiment.asked(run, split)
+    tasks = experiment.answered_tasks(run, split)
     for task in tasks:
         _stand_in(experiment.folder / "records" / task / f"{split}.parquet", f"{task} {split}")
     found: dict[str, str] = {}

@@ -69,9 +69,9 @@ CHANGES = {
     "rate of mini": Change(("--config", "sampling={mini: 0.1}")),
     "weights of one's own": Change(("--config", "methods=[stl, ew, visatb, mine]", f"given_weights={MINE}")),
     "edited records": Change(folder=records_edited),
-    "comment in a script": Change(code=edited("workflow_scripts/train.py", "\n\n", "\n\n# a remark\n")),
-    "comment in the library": Change(code=edited("visatb/training/fit.py", "\n\n", "\n\n# a remark\n")),
-    "comment in rules": Change(code=edited("rules/train.smk", "\n\n", "\n\n# a remark\n")),
+    "comment in a script": Change(code=edited("workflow_scripts/training.py", "\n\n", "\n\n# a note\n")),
+    "comment in the library": Change(code=edited("visatb/training/fit.py", "\n\n", "\n\n# a note\n")),
+    "comment in rules": Change(code=edited("rules/training.smk", "\n\n", "\n\n# a note\n")),
 }
 
 

@@ -44,11 +44,11 @@ def columns_of(groups: Groups) -> list[Column]:
 def build(path: Path, groups: Groups = GROUPS, settings: BalanceSettings = SETTINGS, **options: object) -> Path:
     """Write the page for ``groups`` to ``path`` and return it."""
     replicates = int(options.pop("replicates", REPLICATES))
-    fixed, name, remarks = options.pop("fixed", {}), options.pop("experiment", "example"), options.pop("remarks", ())
+    fixed, name, notes = options.pop("fixed", {}), options.pop("experiment", "example"), options.pop("notes", ())
     unknown = options.pop("unknown_spread", ())
     samples = [replace(one, unknown_spread=unknown) for one in samples_of(groups, **options)]
     point, drawn = measured_balance(samples, Design(columns_of(groups), groups, settings), replicates, 0)
-    page = explorer_page(explorer_data(point, drawn.measures, name, groups, fixed, remarks))
+    page = explorer_page(explorer_data(point, drawn.measures, name, groups, fixed, notes))
     path.write_text(page, encoding="utf-8")
     return path
 

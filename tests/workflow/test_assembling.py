@@ -1,4 +1,4 @@
-"""The workflow assembles a base checkpoint from pieces, before trainings and only once."""
+"""The workflow assembles a base checkpoint from components, before trainings and only once."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.llava_pieces import write_clip, write_projector, write_vicuna
+from tests.helpers.llava_components import write_clip, write_projector, write_vicuna
 from tests.helpers.running import command, run_workflow, workplace
 
 MODEL = """\
@@ -14,9 +14,9 @@ name: stage1
 family: llava
 checkpoint: data/models/stage1
 assemble:
-  language_model: pieces/vicuna
-  vision_tower: {checkpoint: pieces/clip}
-  projector: pieces/mm_projector.bin
+  language_model: components/vicuna
+  vision_tower: {checkpoint: components/clip}
+  projector: components/mm_projector.bin
 """
 EXPERIMENT = """\
 extends: config/experiments/demo-small.yaml
@@ -28,12 +28,12 @@ BASE = "data/models/stage1"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the pieces, a model file and an experiment that starts from it."""
+    """A folder with the components, a model file and an experiment that starts from it."""
     folder = workplace(tmp_path / "place")
-    (folder / "pieces").mkdir()
-    write_vicuna(folder / "pieces" / "vicuna")
-    write_clip(folder / "pieces" / "clip")
-    write_projector(folder / "pieces" / "mm_projector.bin")
+    (folder / "components").mkdir()
+    write_vicuna(folder / "components" / "vicuna")
+    write_clip(folder / "components" / "clip")
+    write_projector(folder / "components" / "mm_projector.bin")
     (folder / "stage1.yaml").write_text(MODEL)
     (folder / "mine.yaml").write_text(EXPERIMENT)
     return folder
@@ -47,12 +47,12 @@ def test_the_base_is_assembled_before_what_starts_from_it(folder: Path) -> None:
         os.listdir(folder / BASE)
     )
     assert "assemble_model" not in run_workflow(folder, "-n", configfile="mine.yaml")
-    write_projector(folder / "pieces" / "mm_projector.bin", inputs=16)
+    write_projector(folder / "components" / "mm_projector.bin", inputs=16)
     assert "assemble_model" in run_workflow(folder, "-n", configfile="mine.yaml")
 
 
 def test_a_piece_that_does_not_fit_stops_the_job_with_its_reason(folder: Path) -> None:
-    write_projector(folder / "pieces" / "mm_projector.bin", inputs=16)
+    write_projector(folder / "components" / "mm_projector.bin", inputs=16)
     done = subprocess.run(
         command(folder, "--until", "assemble_model", configfile="mine.yaml"),
         cwd=folder,
@@ -61,7 +61,7 @@ def test_a_piece_that_does_not_fit_stops_the_job_with_its_reason(folder: Path) -
         check=False,
     )
     assert done.returncode
-    assert "pieces/mm_projector.bin: model.mm_projector.0.weight has the shape [48, 16], expected [48, 32]" in (
+    assert "components/mm_projector.bin: model.mm_projector.0.weight has the shape [48, 16], expected [48, 32]" in (
         done.stdout + done.stderr
     )
     assert not (folder / BASE).exists()

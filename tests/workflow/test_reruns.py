@@ -171,17 +171,17 @@ def test_an_edited_data_file_is_checked_and_answered_again(copied: Path):
 
 def comment_in_script(code: Path) -> None:
     path = code / "workflow_scripts" / "training.py"
-    path.write_text(path.read_text() + "\n# a remark\n")
+    path.write_text(path.read_text() + "\n# a note\n")
 
 
 def comment_in_library(code: Path) -> None:
     path = code / "visatb" / "training" / "fit.py"
-    path.write_text(path.read_text() + "\n# a remark\n")
+    path.write_text(path.read_text() + "\n# a note\n")
 
 
 def comment_in_rules(code: Path) -> None:
     path = code / "rules" / "training.smk"
-    path.write_text("# a remark\n" + path.read_text())
+    path.write_text("# a note\n" + path.read_text())
 
 
 @pytest.mark.parametrize("edit", [comment_in_script, comment_in_library, comment_in_rules])

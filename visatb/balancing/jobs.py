@@ -60,13 +60,13 @@ class WeightsJob(DesignJob):
         bootstrap: draws behind the 95 % intervals.
         seed: of these draws.
         fixed: task -> given weight, of the tasks that take no part.
-        remarks: what readers must know of how the scores came about.
+        notes: what readers must know of how the scores came about.
     """
 
     bootstrap: PositiveInt
     seed: Seed
     fixed: Mapping[str, float] = {}
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class SizesJob(DesignJob):

@@ -108,7 +108,7 @@ def measure_weights(
     replicates: int,
     seed: int,
     origins: Mapping[tuple[str, str], str] | None = None,
-    remarks: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> WeightTables:
     """Compute Eq. 3-8 with 95 % intervals and lay the result out as tables.
 
@@ -119,7 +119,7 @@ def measure_weights(
         replicates: draws of the bootstrap behind the intervals.
         seed: of these draws.
         origins: (run, task) -> where its scores come from, of those that were not measured here (`score_origins`).
-        remarks: what readers must know of how these weights came about.
+        notes: what readers must know of how these weights came about.
     """
     point, drawn = measured_balance(samples, design, replicates, seed)
     bounds = intervals(point, drawn)
@@ -141,7 +141,7 @@ def measure_weights(
             "temperature": point.temperature,
             "temperature_chosen": "by the rule" if design.settings.temperature == "auto" else "by the config",
             "notes": [*point.notes, *unknown_notes(point, _unknown_spreads(samples))],
-            "remarks": list(remarks),
+            "remarks": list(notes),
             **_widest(bounds),
             "unlearned": [str(one) for one in point.unlearned],
             "not_measured": _not_measured(point),

@@ -109,7 +109,7 @@ class ServedConfig(ServerConnection, EndpointConfig):
     timeout: PositiveFloat = Field(600.0, description="seconds that one attempt may take")
 
 
-def secret_mistakes(section: str, endpoint: Connection) -> Iterator[str]:
+def check_secrets(section: str, endpoint: Connection) -> Iterator[str]:
     """Yield a line for an address that holds a key or password, and for a key in place of a variable's name.
 
     Args:
@@ -126,9 +126,9 @@ def secret_mistakes(section: str, endpoint: Connection) -> Iterator[str]:
         yield f"{section}.key_variable: expected the name of an environment variable, not the key (not shown)"
 
 
-def served_mistakes(endpoint: ServedConfig) -> Iterator[str]:
+def check_served(endpoint: ServedConfig) -> Iterator[str]:
     """Yield one line for each mistake that only shows when keys are looked at together."""
-    yield from secret_mistakes(SECTION, endpoint)
+    yield from check_secrets(SECTION, endpoint)
     if RUN not in endpoint.url + endpoint.model:
         yield f"{SECTION}: every run would ask the same model; put {RUN} into its url or model"
     for field in ("url", "model"):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from visatb.config.messages import Mistake, key_mistakes, schema_mistakes
+from visatb.config.messages import Mistake, check_keys, schema_mistakes
 from visatb.errors import VisatbError, bullet_list, did_you_mean
 
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -115,7 +115,7 @@ def validate_leniently(schema: type[Schema], values: Mapping[str, Any]) -> tuple
 
     The remainder serves to look for further mistakes, so that all are told at once.
     """
-    mistakes = list(key_mistakes(values))
+    mistakes = list(check_keys(values))
     remainder = _copied(values)
     told = False
     filled: set[str | int] = set()

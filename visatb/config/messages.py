@@ -64,14 +64,14 @@ def found(value: object) -> str:
             return str(value)
 
 
-def key_mistakes(values: Mapping[Any, Any], path: Path = ()) -> Iterator[Mistake]:
+def check_keys(values: Mapping[Any, Any], path: Path = ()) -> Iterator[Mistake]:
     """Yield the keys that YAML has not read as text: ``2024:``, ``yes:``, ``null:``."""
     for key, value in values.items():
         if not isinstance(key, str):
             words = f"{place(path) or 'top level'}: a key is read as {found(key)}; put it in quotes to make it a name"
             yield Mistake((*path, str(key)), words)
         elif isinstance(value, Mapping):
-            yield from key_mistakes(value, (*path, key))
+            yield from check_keys(value, (*path, key))
 
 
 def schema_mistakes(schema: type[BaseModel], error: ValidationError) -> list[Mistake]:

@@ -32,8 +32,8 @@ class PretrainingConfig(Section):
     alignment: AlignmentPretraining = Field(description="projector and language model")
 
 
-class PieceConfig(Section):
-    """One of the pieces that a checkpoint is assembled from."""
+class ComponentConfig(Section):
+    """One of the components that a checkpoint is assembled from."""
 
     checkpoint: str = Field(description="a folder, or a hub name; of the projector also a file, `mm_projector.bin`")
     revision: str | None = Field(None, description="commit, tag or branch of the hub name; its newest if left out")
@@ -44,8 +44,8 @@ class PieceConfig(Section):
         return _source(self.checkpoint, self.revision)
 
 
-def _as_piece(value: object) -> object:
-    """Let a name stand for a piece of its newest revision."""
+def _as_component(value: object) -> object:
+    """Let a name stand for a component of its newest revision."""
     return {"checkpoint": value} if isinstance(value, str) else value
 
 
@@ -53,17 +53,19 @@ def _source(checkpoint: str, revision: str | None) -> str:
     return checkpoint if revision is None else f"{checkpoint}@{revision}"
 
 
-Piece = Annotated[PieceConfig, BeforeValidator(_as_piece, json_schema_input_type=PieceConfig | str)]
+Component = Annotated[ComponentConfig, BeforeValidator(_as_component, json_schema_input_type=ComponentConfig | str)]
 
 
 class AssemblyConfig(Section):
-    """The pieces of a LLaVA as stage 2 starts it; the workflow writes them as one checkpoint."""
+    """The components of a LLaVA as stage 2 starts it; the workflow writes them as one checkpoint."""
 
-    language_model: Piece = Field(
+    language_model: Component = Field(
         description="a Vicuna: safetensors or `pytorch_model*.bin`; a text is its `checkpoint`"
     )
-    vision_tower: Piece = Field(description="a CLIP, or its vision half; a text is its `checkpoint`")
-    projector: Piece = Field(description="what LLaVA's stage 1 leaves, `mm_projector.bin`; a text is its `checkpoint`")
+    vision_tower: Component = Field(description="a CLIP, or its vision half; a text is its `checkpoint`")
+    projector: Component = Field(
+        description="what LLaVA's stage 1 leaves, `mm_projector.bin`; a text is its `checkpoint`"
+    )
 
 
 class ModelConfig(Section):

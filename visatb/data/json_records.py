@@ -19,7 +19,7 @@ _BLANKS = re.compile(f"[{BLANKS}]*")
 _NO_UTF8 = "not UTF-8 text ({}); save the file as UTF-8"
 
 
-def placed_records(path: Path) -> Iterator[tuple[str, int, Any]]:
+def located_records(path: Path) -> Iterator[tuple[str, int, Any]]:
     """Yield (place, bytes read so far, record) of a JSON list, or of JSON lines (``.jsonl``).
 
     Raises:

@@ -14,7 +14,7 @@ from visatb.data.bad_records import BadRecordError, Report, kind_of
 from visatb.data.boxes import parse_box
 from visatb.data.images import Images
 from visatb.data.jobs import SplitJob
-from visatb.data.json_records import placed_records
+from visatb.data.json_records import located_records
 from visatb.errors import VisatbError
 from visatb.runtime.files import atomic_path
 from visatb.runtime.progress import Progress
@@ -69,7 +69,7 @@ def _good_batches(
     ids: set[str] = set()
     with Images(job.image_folder, processes) as images:
         checks = _Checks(job, images)
-        records = _placed_records(job, files)
+        records = _located_records(job, files)
         while chunk := list(islice(records, CHUNK)):
             images.look_at(r.get("image") for _, r in chunk if isinstance(r, dict) and not checks.is_of_another(r))
             rows = [row for place, record in chunk if (row := _good_row(place, record, checks, ids, report))]
@@ -101,7 +101,7 @@ def _unused(name: str, ids: set[str], may_number: bool) -> str:
     return next(other for number in count(2) if (other := f"{name}-{number}") not in ids)
 
 
-def _placed_records(job: SplitJob, files: Sequence[str | Path]) -> Iterator[tuple[str, Any]]:
+def _located_records(job: SplitJob, files: Sequence[str | Path]) -> Iterator[tuple[str, Any]]:
     where = f"task '{job.task}', split {job.split}"
     paths = [Path(file) for file in files]
     sizes = [os.path.getsize(path) if path.is_file() else 0 for path in paths]
@@ -110,7 +110,7 @@ def _placed_records(job: SplitJob, files: Sequence[str | Path]) -> Iterator[tupl
     before, number = 0, 0
     try:
         for path, size in zip(paths, sizes, strict=True):
-            for place, read, record in placed_records(path):
+            for place, read, record in located_records(path):
                 number += 1
                 progress.at(min((before + read) // 2**20, megabytes - 1), f"{number} records")
                 yield place, record

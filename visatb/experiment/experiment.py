@@ -198,12 +198,12 @@ class Experiment:
         return [run for run in self.runs.values() if "test" in run.evaluates]
 
     @property
-    def remarks(self) -> list[str]:
+    def notes(self) -> list[str]:
         """What readers of the results must know: what was not made here, and what was measured with another model."""
         measured = (
             f"Weights measured with {self.proxy.name}, final runs are of {self.model.name}." if self.proxy else ""
         )
-        return [*filter(None, [measured]), *self.reuse.remarks(self.config)]
+        return [*filter(None, [measured]), *self.reuse.notes(self.config)]
 
     @cached_property
     def reuse(self) -> Reuse:
@@ -213,11 +213,13 @@ class Experiment:
     @property
     def trained_runs(self) -> list[Run]:
         """The runs that are trained here: not the base model, no imported ones, none whose scores are all imported."""
-        idle = {run.name for run in self.runs.values() if not any(self.asked(run.name, s) for s in run.evaluates)}
+        idle = {
+            run.name for run in self.runs.values() if not any(self.answered_tasks(run.name, s) for s in run.evaluates)
+        }
         kept = {*self.reuse.models, *idle.difference(methods(self.config))}
         return [run for run in self.runs.values() if run.is_trained and run.name not in kept]
 
-    def asked(self, run: str, split: str) -> tuple[str, ...]:
+    def answered_tasks(self, run: str, split: str) -> tuple[str, ...]:
         """Return the tasks whose samples of a split the model of ``run`` has to answer here."""
         tasks = self.runs[run].evaluates.get(split, ())
         return tuple(task for task in tasks if (run, split, task) not in self.reuse.scored)

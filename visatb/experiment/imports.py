@@ -35,11 +35,11 @@ def read_imported_scores(
     mistakes: list[str] = []
     for number, row in enumerate(table.to_dict("records"), start=2):
         values = {str(key): str(value).strip() for key, value in row.items()}
-        found = list(_row_mistakes(values, runs, metrics, Path(path).parent))
+        found = list(_check_row(values, runs, metrics, Path(path).parent))
         mistakes += [f"{path}, line {number}: {words}" for words in found]
         if not found:
             scores.append(_score(values, runs, Path(path).parent))
-    mistakes += [f"{path}: {words}" for words in _table_mistakes(scores, metrics, complete=not mistakes)]
+    mistakes += [f"{path}: {words}" for words in _check_table(scores, metrics, complete=not mistakes)]
     return scores, mistakes
 
 
@@ -64,22 +64,22 @@ def _read(path: str) -> pd.DataFrame:
     return table
 
 
-def _row_mistakes(
+def _check_row(
     row: Mapping[str, str], runs: Mapping[str, Run], metrics: Mapping[str, Sequence[str]], folder: Path
 ) -> Iterator[str]:
-    yield from _run_mistakes(row, runs)
+    yield from _check_run(row, runs)
     if row["task"] not in metrics:
         yield f"there is no task '{row['task']}'{did_you_mean(row['task'], metrics) or _known(metrics)}"
     elif row["metric"] not in metrics[row["task"]]:
         hint = did_you_mean(row["metric"], metrics[row["task"]]) or _known(metrics[row["task"]])
         yield f"the task '{row['task']}' has no metric '{row['metric']}'{hint}"
-    yield from _number_mistakes(row)
+    yield from _check_numbers(row)
     samples = row.get("samples")
     if samples and not (folder / samples).is_file():
         yield f"samples: {folder / samples} is no file"
 
 
-def _run_mistakes(row: Mapping[str, str], runs: Mapping[str, Run]) -> Iterator[str]:
+def _check_run(row: Mapping[str, str], runs: Mapping[str, Run]) -> Iterator[str]:
     name, task, split = row["run"], row["task"], row.get("split")
     if name not in runs:
         yield f"there is no run '{name}' here{did_you_mean(name, runs) or _known(runs)}"
@@ -99,7 +99,7 @@ def _splits(run: Run, task: str) -> list[str]:
     return [split for split, tasks in run.evaluates.items() if task in tasks]
 
 
-def _number_mistakes(row: Mapping[str, str]) -> Iterator[str]:
+def _check_numbers(row: Mapping[str, str]) -> Iterator[str]:
     value, n = _number(row["value"]), _number(row["n"])
     metric = METRICS.get(row["metric"])
     if not math.isfinite(value):
@@ -128,7 +128,7 @@ def _score(row: Mapping[str, str], runs: Mapping[str, Run], folder: Path) -> Imp
     )
 
 
-def _table_mistakes(
+def _check_table(
     scores: Sequence[ImportedScore], metrics: Mapping[str, Sequence[str]], complete: bool
 ) -> Iterator[str]:
     cells: dict[Evaluation, list[str]] = {}

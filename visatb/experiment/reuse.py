@@ -32,7 +32,7 @@ class Reuse:
         """The evaluations that no model has to answer here."""
         return frozenset(self.scores) | frozenset(self.earlier.scores) | self.earlier.completed
 
-    def remarks(self, config: Config) -> list[str]:
+    def notes(self, config: Config) -> list[str]:
         """Return sentences for readers of the results, one for each kind of what is not made here."""
         lines = []
         if config.imports.runs:
@@ -62,7 +62,7 @@ def reuse_of(config: Config, runs: Mapping[str, Run]) -> Reuse:
     return Reuse({**earlier.models, **imports.runs}, by_evaluation(_table(config, runs)[0]), earlier)
 
 
-def table_mistakes(config: Config, runs: Mapping[str, Run]) -> list[str]:
+def check_tables(config: Config, runs: Mapping[str, Run]) -> list[str]:
     """Return a line for each mistake in the table of imported scores."""
     return _table(config, runs)[1]
 

@@ -6,14 +6,11 @@ format that they had; no model is built, so that memory is needed for about one 
 
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from huggingface_hub import split_state_dict_into_shards_factory
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from tokenizers import AddedToken
 from transformers import (
     AutoConfig,
@@ -29,10 +26,11 @@ from transformers import (
 )
 
 from visatb.errors import VisatbError
+from visatb.models.assembled_weights import TOKEN_MATRICES, write_weights
 from visatb.models.families import clip_colours, leave_beginning_to_template, padding_image_processor, read_template
 from visatb.models.hub import local_folder
-from visatb.models.weight_files import StoredTensor, open_tensors, stored_tensors, weight_files
-from visatb.runtime.files import atomic_path, write_json
+from visatb.models.weight_files import StoredTensor, stored_tensors, weight_files
+from visatb.runtime.files import atomic_path
 from visatb.runtime.progress import say
 
 IMAGE_TOKEN, PAD_TOKEN = "<image>", "<pad>"
@@ -42,10 +40,9 @@ SHARD_SIZE = 2_000_000_000
 DESCRIPTIONS = ("*.json", "tokenizer.model")
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 PROJECTOR_FILES = ("mm_projector.safetensors", "mm_projector.bin")
-TOKEN_MATRICES = ("language_model.model.embed_tokens.weight", "language_model.lm_head.weight")
 # Positions and frequencies that old checkpoints hold and that are computed today, and CLIP's text half.
 NOT_WEIGHTS = re.compile(r"(\.inv_freq|\.position_ids)$|^(text_model|text_projection|visual_projection|logit_scale)\b")
-# From names in the pieces to the hub's names for LLaVA.
+# From names in the components to the hub's names for LLaVA.
 LANGUAGE_NAMES = ((r"^(model|lm_head)\.", r"language_model.\1."),)
 VISION_NAMES = ((r"^(vision_model\.)?", "vision_tower.vision_model."),)
 PROJECTOR_NAMES = (
@@ -62,7 +59,7 @@ MODULE_NAMES = (
 
 
 @dataclass(frozen=True)
-class Pieces:
+class Components:
     """What a LLaVA is assembled from: folders, or hub names with ``@revision``; the projector may be a file."""
 
     language_model: str
@@ -70,46 +67,46 @@ class Pieces:
     projector: str
 
 
-def assemble(pieces: Pieces, output: str | Path, shard_size: int = SHARD_SIZE) -> None:
-    """Write the LLaVA checkpoint made of ``pieces``, with its processor, at ``output``.
+def assemble(components: Components, output: str | Path, shard_size: int = SHARD_SIZE) -> None:
+    """Write the LLaVA checkpoint made of ``components``, with its processor, at ``output``.
 
     The vocabulary grows by an image and a padding token, and to a multiple of 64; the new rows of the embedding and
     of the head are the mean of the old ones. ``shard_size`` is that of the written files in bytes.
 
     Raises:
-        VisatbError: a piece is missing or no piece of a LLaVA-1.5, two do not fit each other, or the disk is too small.
+        VisatbError: a component is missing or of no LLaVA-1.5, two do not fit each other, or the disk is too small.
     """
-    config, processor, vocabulary = _described(pieces)
+    config, processor, vocabulary = _described(components)
     found = {
-        **_renamed(stored_tensors(_weights(pieces.language_model)), LANGUAGE_NAMES),
-        **_renamed(stored_tensors(_weights(pieces.vision_tower)), VISION_NAMES),
-        **_renamed(stored_tensors([_projector_file(pieces.projector)]), PROJECTOR_NAMES),
+        **_renamed(stored_tensors(_weights(components.language_model)), LANGUAGE_NAMES),
+        **_renamed(stored_tensors(_weights(components.vision_tower)), VISION_NAMES),
+        **_renamed(stored_tensors([_projector_file(components.projector)]), PROJECTOR_NAMES),
     }
-    _check_tensors(found, config, vocabulary, pieces)
+    _check_tensors(found, config, vocabulary, components)
     _check_disk(sum(tensor.size for tensor in found.values()), Path(output))
     with atomic_path(output) as folder:
         folder.mkdir()
-        _write_weights(found, config.text_config.vocab_size, folder, shard_size)
+        write_weights(found, config.text_config.vocab_size, folder, shard_size)
         config.save_pretrained(folder)
         _generation_config(config).save_pretrained(folder)
         processor.save_pretrained(folder)
     say(f"[assemble_model] {output}: {len(found)} tensors, vocabulary of {config.text_config.vocab_size}")
 
 
-def described(pieces: Pieces) -> tuple[LlavaConfig, LlavaProcessor]:
-    """Return configuration and processor of the checkpoint that ``pieces`` would make; no weights are read.
+def described(components: Components) -> tuple[LlavaConfig, LlavaProcessor]:
+    """Return configuration and processor of the checkpoint that ``components`` would make; no weights are read.
 
     Raises:
         VisatbError: as `assemble` does, of what describes the language model and the vision tower.
     """
-    return _described(pieces)[:2]
+    return _described(components)[:2]
 
 
-def _described(pieces: Pieces) -> tuple[LlavaConfig, LlavaProcessor, int]:
+def _described(components: Components) -> tuple[LlavaConfig, LlavaProcessor, int]:
     """Return configuration, processor, and the vocabulary of the language model before it grows."""
-    language = local_folder(pieces.language_model, DESCRIPTIONS)
-    vision = local_folder(pieces.vision_tower, DESCRIPTIONS)
-    text, tower = _piece_config(language, "llama"), _piece_config(vision, "clip_vision_model")
+    language = local_folder(components.language_model, DESCRIPTIONS)
+    vision = local_folder(components.vision_tower, DESCRIPTIONS)
+    text, tower = _component_config(language, "llama"), _component_config(vision, "clip_vision_model")
     vocabulary = text.vocab_size
     tokenizer = _tokenizer(language, vocabulary)
     config = _config(text, tower, tokenizer)
@@ -117,7 +114,7 @@ def _described(pieces: Pieces) -> tuple[LlavaConfig, LlavaProcessor, int]:
 
 
 def _weights(source: str) -> list[Path]:
-    """Return the weights files of a piece; of a hub name safetensors are taken if it has them."""
+    """Return the weights files of a component; of a hub name safetensors are taken if it has them."""
     if Path(source).is_dir():
         return weight_files(Path(source))
     folder = local_folder(source, [*DESCRIPTIONS, WEIGHTS[0]])
@@ -168,7 +165,7 @@ def _tokenizer(folder: Path, vocabulary: int) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def _piece_config(folder: Path, kind: str) -> PretrainedConfig:
+def _component_config(folder: Path, kind: str) -> PretrainedConfig:
     """Return the configuration in ``folder``, of ``kind`` llama or clip_vision_model (also within a whole CLIP)."""
     try:
         found = AutoConfig.from_pretrained(folder, trust_remote_code=False)
@@ -204,7 +201,9 @@ def _config(text: LlamaConfig, tower: CLIPVisionConfig, tokenizer: PreTrainedTok
     return config
 
 
-def _check_tensors(found: Mapping[str, StoredTensor], config: LlavaConfig, vocabulary: int, pieces: Pieces) -> None:
+def _check_tensors(
+    found: Mapping[str, StoredTensor], config: LlavaConfig, vocabulary: int, components: Components
+) -> None:
     """Hold the tensors' names and shapes to those of a LLaVA of this configuration with the old ``vocabulary``."""
     with torch.device("meta"):
         model = LlavaForConditionalGeneration(config)
@@ -214,23 +213,26 @@ def _check_tensors(found: Mapping[str, StoredTensor], config: LlavaConfig, vocab
     here = {_rename(name, MODULE_NAMES): tensor for name, tensor in found.items()}
     for name, tensor in here.items():
         if name not in expected:
-            raise VisatbError(f"{tensor.file}: holds {tensor.name}, which has no place in a LLaVA-1.5 of these pieces")
+            raise VisatbError(
+                f"{tensor.file}: holds {tensor.name}, which has no place in a LLaVA-1.5 of these components"
+            )
     for name, shape in expected.items():
         if name not in here:
             raise VisatbError(
-                f"{_piece_of(name, pieces)}: no weights for {name}, of shape {list(shape)}; take a whole piece"
+                f"{_component_of(name, components)}: no weights for {name}, of shape {list(shape)}; "
+                "take a whole component"
             )
         if here[name].shape != shape:
             raise VisatbError(
                 f"{here[name].file}: {here[name].name} has the shape {list(here[name].shape)}, expected {list(shape)}; "
-                f"{_sizes(config)}. Take pieces that belong together"
+                f"{_sizes(config)}. Take components that belong together"
             )
 
 
-def _piece_of(name: str, pieces: Pieces) -> str:
+def _component_of(name: str, components: Components) -> str:
     if "multi_modal_projector" in name:
-        return pieces.projector
-    return pieces.vision_tower if "vision_tower" in name else pieces.language_model
+        return components.projector
+    return components.vision_tower if "vision_tower" in name else components.language_model
 
 
 def _sizes(config: LlavaConfig) -> str:
@@ -248,42 +250,6 @@ def _check_disk(needed: int, output: Path) -> None:
             f"{output}: the checkpoint needs {needed / 1e9:.1f} GB of disk, but {parent} has {free / 1e9:.1f} GB left; "
             "make room, or put it elsewhere (checkpoint in the model file)"
         )
-
-
-def _write_weights(found: Mapping[str, StoredTensor], vocabulary: int, folder: Path, shard_size: int) -> None:
-    plan = split_state_dict_into_shards_factory(
-        dict(found),
-        get_storage_size=lambda tensor: tensor.size,
-        filename_pattern="model{suffix}.safetensors",
-        max_shard_size=shard_size,
-    )
-    for name, members in plan.filename_to_tensors.items():
-        tensors = dict(_read(found, members, vocabulary))
-        try:
-            save_file(tensors, folder / name, metadata={"format": "pt"})
-        except (SafetensorError, OSError) as error:
-            raise VisatbError(f"{folder.parent}: the checkpoint cannot be written there ({error})") from error
-    if plan.is_sharded:
-        index = {"metadata": plan.metadata, "weight_map": plan.tensor_to_filename}
-        write_json(folder / "model.safetensors.index.json", index)
-
-
-def _read(
-    found: Mapping[str, StoredTensor], members: Iterable[str], vocabulary: int
-) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the named tensors; their files are opened here and closed with the last tensor that is let go."""
-    opened: dict[Path, dict[str, torch.Tensor]] = {}
-    for name in members:
-        stored = found[name]
-        if stored.file not in opened:
-            opened[stored.file] = open_tensors(stored.file)
-        tensor = opened[stored.file][stored.name]
-        yield name, (_enlarged(tensor, vocabulary) if name in TOKEN_MATRICES else tensor).contiguous()
-
-
-def _enlarged(matrix: torch.Tensor, rows: int) -> torch.Tensor:
-    mean = matrix.mean(dim=0, keepdim=True, dtype=torch.float32).to(matrix.dtype)
-    return torch.cat([matrix, mean.expand(rows - len(matrix), -1)])
 
 
 def _generation_config(config: LlavaConfig) -> GenerationConfig:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from visatb.data.mixtures import subset_rows
 from visatb.errors import VisatbError
-from visatb.models.assembly import Pieces, described
+from visatb.models.assembly import Components, described
 from visatb.models.families import load_config, load_processor
 from visatb.models.tiny import build_tiny
 from visatb.planning.jobs import CountJob
@@ -89,7 +89,7 @@ def described_model(job: CountJob) -> tuple[Any, Any]:
             processor.save_pretrained(folder)
             return load_config(folder), load_processor(folder)
     if job.components:
-        return described(Pieces(**job.components))
+        return described(Components(**job.components))
     return load_config(str(job.base)), load_processor(str(job.base))
 
 

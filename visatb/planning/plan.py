@@ -46,7 +46,9 @@ def _row(experiment: Experiment, run: Run, sizes: Sizes, basis: Basis | None) ->
     samples = sum(of_task.values())
     steps = ceil(ceil(samples / training.global_batch_size) * training.epochs)
     answers = {
-        (task, split): sizes[task, split] for split in run.evaluates for task in experiment.asked(run.name, split)
+        (task, split): sizes[task, split]
+        for split in run.evaluates
+        for task in experiment.answered_tasks(run.name, split)
     }
     counted = {
         "run": run.name,

@@ -99,7 +99,7 @@ def _zero_shot(experiment: Experiment) -> Iterator[str]:
     yield from (f"zero_shot.benchmarks.{problem}" for problem in data_problems(asked))
     python = experiment.config.zero_shot.python if asked and experiment.config.zero_shot else None
     if python is not None and shutil.which(python) is None:
-        yield f"zero_shot.python: {python} is no program here; `make zero-shot-env` sets one up"
+        yield f"zero_shot.python: {python} cannot be found or run on this machine; `make zero-shot-env` sets one up"
 
 
 def _unanswered(experiment: Experiment) -> list[Benchmark]:

@@ -32,20 +32,20 @@ class BalancingFiguresJob(Section):
     """The figures of contributions, difficulties and weights.
 
     Attributes:
-        remarks: sentences below them: what readers must know of how the scores came about.
+        notes: sentences below them: what readers must know of how the scores came about.
     """
 
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class BenchmarkFiguresJob(ColumnsSection):
     """The figures of the benchmark.
 
     Attributes:
-        remarks: sentences below them.
+        notes: sentences below them.
     """
 
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class TrainingFiguresJob(Section):
@@ -132,12 +132,12 @@ class CostJob(Section):
 
 def balancing_figures_job(experiment: Experiment) -> BalancingFiguresJob:
     """Return what the figures of contributions, difficulties and weights depend on."""
-    return BalancingFiguresJob(remarks=experiment.remarks)
+    return BalancingFiguresJob(notes=experiment.notes)
 
 
 def benchmark_figures_job(experiment: Experiment) -> BenchmarkFiguresJob:
     """Return what the figures of the benchmark depend on."""
-    return BenchmarkFiguresJob(metrics=experiment.metrics, remarks=experiment.remarks)
+    return BenchmarkFiguresJob(metrics=experiment.metrics, notes=experiment.notes)
 
 
 def training_figures_job(experiment: Experiment) -> TrainingFiguresJob:

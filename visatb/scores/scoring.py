@@ -11,7 +11,7 @@ from visatb.errors import VisatbError, bullet_list
 from visatb.runtime.files import read_parquet, write_parquet
 from visatb.scores.metrics import METRICS
 from visatb.scores.table import ABOUT, NO_JUDGE, SCORE_SCHEMA
-from visatb.scores.verdicts import judge_use, verdict_texts
+from visatb.scores.verdicts import judge_usage, verdict_texts
 
 
 def score_tasks(
@@ -75,7 +75,7 @@ def score_predictions(
             pa.array(truncated),
         ]
         parts.append(pa.Table.from_arrays(columns, schema=SCORE_SCHEMA))
-    used = NO_JUDGE if verdicts is None else judge_use(verdicts)
+    used = NO_JUDGE if verdicts is None else judge_usage(verdicts)
     about: dict[str, Any] = {"versions": {name: METRICS[name].version for name in metrics}, "judge": used}
     about |= {} if origin is None else {"origin": origin}
     return pa.concat_tables(parts).replace_schema_metadata({ABOUT: json.dumps(about)})

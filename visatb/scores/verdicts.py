@@ -54,13 +54,13 @@ def verdict_texts(ids: Sequence[str], verdicts: pa.Table) -> list[str]:
 
 def cost_words(verdicts: pa.Table) -> str:
     """Return in words who judged, how often in vain, and what it cost."""
-    used = judge_use(verdicts)
+    used = judge_usage(verdicts)
     unreadable = sum(read_verdict(text) is None for text in verdicts["verdict"].to_pylist())
     price = "" if used["cost"] is None else f", cost {used['cost']:.4g}"
     return f"{len(verdicts)} verdicts of {used['judge']}, {unreadable} unreadable; {used['tokens']} tokens{price}"
 
 
-def judge_use(verdicts: pa.Table) -> dict[str, Any]:
+def judge_usage(verdicts: pa.Table) -> dict[str, Any]:
     """Return the judge's names, its tokens (0 where it told none) and its cost (None without prices)."""
     tokens = [pc.sum(verdicts[column]).as_py() or 0 for column in ("prompt_tokens", "completion_tokens")]
     names = sorted(set(verdicts["judge"].to_pylist()))

@@ -84,7 +84,7 @@ class Checkpoints:
         lines = [f"{newest}: made {_maker(path.name)}" for path in others if (newest := _newest_intact(path))]
         if lines:
             raise VisatbError(
-                f"{self.folder}: holds checkpoints of this training that cannot be gone on from as it was started now, "
+                f"{self.folder}: holds checkpoints of this training that cannot be resumed as it was started now, "
                 f"{_maker(self.steps.name)}:\n{bullet_list(lines)}\nAsk for the same GPUs and DeepSpeed config again, "
                 "or remove the folders that hold these checkpoints to start from the beginning"
             )

@@ -18,7 +18,7 @@ _OF_THE_RECIPE = (
 _GATHER = "zero_optimization.stage3_gather_16bit_weights_on_model_save"
 
 
-def deepspeed_mistakes(path: str | Path) -> Iterator[str]:
+def check_deepspeed(path: str | Path) -> Iterator[str]:
     """Yield what is wrong with a DeepSpeed config file, each mistake in words that name the file and the key."""
     try:
         config = read_json(path)

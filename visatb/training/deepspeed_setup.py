@@ -5,7 +5,7 @@ import warnings
 
 from visatb.errors import VisatbError, bullet_list
 from visatb.runtime.devices import computes_on_cpu
-from visatb.training.deepspeed_config import deepspeed_mistakes
+from visatb.training.deepspeed_config import check_deepspeed
 
 
 def prepare_deepspeed(config: str, gpus: int) -> None:
@@ -14,7 +14,7 @@ def prepare_deepspeed(config: str, gpus: int) -> None:
     Raises:
         VisatbError: with all mistakes of the config file.
     """
-    if mistakes := list(deepspeed_mistakes(config)):
+    if mistakes := list(check_deepspeed(config)):
         raise VisatbError(f"--deepspeed:\n{bullet_list(mistakes)}")
     # Said at every step, of calls that DeepSpeed makes.
     warnings.filterwarnings("ignore", "`torch.distributed.*is deprecated", FutureWarning)

@@ -133,9 +133,8 @@ def _leave_if_asked(run: str, trainer: VitwTrainer, leaving: LeaveOnSignal) -> N
         ignore_signals()
         trainer.accelerator.wait_for_everyone()
         if trainer.is_world_process_zero():
-            say(
-                f"[{run}] {leaving.reason}: saved at step {state.global_step} of {state.max_steps}; left, to be gone on"
-            )
+            where = f"saved at step {state.global_step} of {state.max_steps}"
+            say(f"[{run}] {leaving.reason}: {where} and stopped; the same command goes on from there")
         sys.exit(TRY_AGAIN)
 
 
@@ -180,7 +179,7 @@ def _say_what_was_silent(run: str, trainer: VitwTrainer, recipe: Recipe) -> None
     silent = trainer.accelerator.reduce(torch.tensor(trainer.unsupervised_samples, device=trainer.args.device))
     if int(silent) and trainer.is_world_process_zero():
         say(
-            f"[{run}] {int(silent)} samples taught nothing in this attempt: their answers begin after "
+            f"[{run}] {int(silent)} samples had no token to learn from in this attempt: their answers begin after "
             f"max_length {recipe.max_length} tokens; raise it, or shorten them"
         )
 

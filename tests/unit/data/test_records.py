@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.helpers.data_examples import picture, read_split, record, split_job, write_list
-from visatb.data.json_records import placed_records
+from visatb.data.json_records import located_records
 from visatb.data.records import RECORD_SCHEMA, write_split
 from visatb.errors import VisatbError
 
@@ -52,7 +52,7 @@ def test_json_lines_json_lists_and_several_files_read_alike(folder: Path):
 def test_the_list_reader_agrees_with_json(tmp_path: Path, text: str):
     file = tmp_path / "x.json"
     file.write_text(text, encoding="utf-8")
-    assert [value for _, _, value in placed_records(file)] == json.loads(text.removeprefix("\ufeff"))
+    assert [value for _, _, value in located_records(file)] == json.loads(text.removeprefix("\ufeff"))
 
 
 @pytest.mark.parametrize("text", ["[1", "[1 2]", "[1,]", "[,1]", "[1] 2", "[", "[1,\n\n]", '[{"a": }]'])
@@ -62,7 +62,7 @@ def test_the_list_reader_refuses_what_json_refuses(tmp_path: Path, text: str):
     with pytest.raises(json.JSONDecodeError):
         json.loads(text)
     with pytest.raises(VisatbError, match=r"x\.json, line \d+: not valid JSON"):
-        list(placed_records(file))
+        list(located_records(file))
 
 
 def test_several_true_answers_are_kept_outside_of_train(folder: Path):
@@ -138,7 +138,7 @@ def test_a_list_reads_alike_through_any_window(
     file = tmp_path_factory.getbasetemp() / "windows.json"
     file.write_text(json.dumps(records, ensure_ascii=plain, indent=indent), encoding="utf-8")
     with mock.patch("visatb.data.json_records.WINDOW", window):
-        found = list(placed_records(file))
+        found = list(located_records(file))
     assert [record for _, _, record in found] == records
     assert [place for place, _, _ in found] == [f"{file}, record {n + 1}" for n in range(len(records))]
 
@@ -153,7 +153,7 @@ def test_a_mistake_is_at_its_line_and_column_through_any_window(
     with pytest.raises(json.JSONDecodeError) as expected:
         json.loads(text)
     with mock.patch("visatb.data.json_records.WINDOW", window), pytest.raises(VisatbError) as error:
-        list(placed_records(file))
+        list(located_records(file))
     assert f"line {expected.value.lineno}: " in str(error.value)
     assert f"(column {expected.value.colno})" in str(error.value)
 
@@ -163,7 +163,7 @@ def test_bytes_that_are_no_text_are_told_with_their_line(tmp_path: Path, window:
     file = tmp_path / "x.json"
     file.write_bytes(b'[\n{"id": "a"},\n{"id": "b\xff"}]')
     with mock.patch("visatb.data.json_records.WINDOW", window), pytest.raises(VisatbError, match="line 3: not UTF-8"):
-        list(placed_records(file))
+        list(located_records(file))
 
 
 def test_a_task_takes_its_records_out_of_a_file_of_several(folder: Path):

@@ -20,7 +20,7 @@ from visatb.errors import VisatbError
 from visatb.evaluation.judge.judge import Judging
 from visatb.evaluation.judge.prompt import NO_CONTEXT
 from visatb.runtime.files import read_parquet, write_parquet
-from visatb.scores.verdicts import VERDICT_SCHEMA, cost_words, judge_use
+from visatb.scores.verdicts import VERDICT_SCHEMA, cost_words, judge_usage
 
 SCRIPT = SCRIPTS / "evaluation.py"
 
@@ -46,7 +46,7 @@ def test_every_answer_gets_its_verdict_and_what_it_cost(tmp_path: Path):
     assert verdicts["verdict"].to_pylist() == [f"8 {n + 1}" for n in range(5)]
     assert set(verdicts["judge"].to_pylist()) == {SERVED_MODEL}, "the model that answered, not the name that was asked"
     assert verdicts["cost"].to_pylist() == pytest.approx([(100 * 2.5 + 20 * 10) / 1e6] * 5)
-    assert judge_use(verdicts) == {"judge": SERVED_MODEL, "tokens": 600, "cost": pytest.approx(5 * 0.00045)}
+    assert judge_usage(verdicts) == {"judge": SERVED_MODEL, "tokens": 600, "cost": pytest.approx(5 * 0.00045)}
     assert "5 verdicts of judge-2026-11, 0 unreadable; 600 tokens, cost 0.00225" in cost_words(verdicts)
 
 

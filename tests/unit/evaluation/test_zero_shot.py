@@ -297,7 +297,7 @@ def test_what_is_missing_is_told_before_anything_is_trained(tmp_path: Path, monk
         check_machine(asked)
     said = str(error.value)
     assert "zero_shot.benchmarks.POPE: no.parquet: no such data file" in said
-    assert "python is no program here" in said
+    assert "python cannot be found or run on this machine" in said
     assert "tasks MM-Vet: the judge at" in said
     for method in ("ew", "visatb"):
         (asked.folder / "zero_shot" / method).mkdir(parents=True)

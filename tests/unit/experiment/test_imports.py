@@ -63,9 +63,9 @@ def test_what_is_imported_is_neither_answered_nor_trained():
         )
     )
     one = importing(HEAD + everywhere + "mini\tvqa\tEM\t25\t40\newx\tvqa\tEM\t1\t9\n".replace("ewx", "ew"))
-    assert one.asked("plus-vqa", "val") == ()
-    assert one.asked("mini", "val") == ("caption", "bbox")
-    assert one.asked("ew", "test") == ("caption", "bbox")
+    assert one.answered_tasks("plus-vqa", "val") == ()
+    assert one.answered_tasks("mini", "val") == ("caption", "bbox")
+    assert one.answered_tasks("ew", "test") == ("caption", "bbox")
     trained = [run.name for run in one.trained_runs]
     assert "plus-vqa" not in trained
     assert {"mini", "plus-caption", "ew", "visatb"} <= set(trained)
@@ -78,7 +78,7 @@ def test_what_is_imported_is_neither_answered_nor_trained():
 def test_an_imported_model_is_not_trained_but_answers():
     one = Experiment.from_values(config_values(imports={"runs": {"mini": model_folder("mine")}}))
     assert "mini" not in [run.name for run in one.trained_runs]
-    assert one.asked("mini", "val") == ("vqa", "caption", "bbox")
+    assert one.answered_tasks("mini", "val") == ("vqa", "caption", "bbox")
     assert one.reuse.model_origin("mini") == "imported model"
     assert one.reuse.model_origin("ew") is None
 
@@ -147,8 +147,8 @@ def test_a_split_is_asked_for_where_a_run_has_two():
     with pytest.raises(VisatbError, match="is scored on val and test; say which"):
         importing(HEAD + "single-vqa\tvqa\tEM\t5\t9\n", **simple)
     one = importing("run\ttask\tmetric\tvalue\tn\tsplit\nsingle-vqa\tvqa\tEM\t5\t9\ttest\n", **simple)
-    assert one.asked("single-vqa", "val") == ("vqa", "caption")
-    assert one.asked("single-vqa", "test") == ()
+    assert one.answered_tasks("single-vqa", "val") == ("vqa", "caption")
+    assert one.answered_tasks("single-vqa", "test") == ()
 
 
 def test_a_value_of_all_or_nothing_samples_has_the_spread_of_a_binomial(tmp_path: Path):

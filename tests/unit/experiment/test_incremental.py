@@ -163,15 +163,15 @@ def test_strict_trains_what_the_definitions_ask_for(finished: Path):
     trained = [run.name for run in one.trained_runs]
     assert trained == ["mini", "plus-vqa", "plus-caption", "plus-bbox", "single-bbox", "ew", "visatb"]
     assert one.reuse.models == {f"single-{task}": f"results/old/runs/single-{task}/model" for task in OLD}
-    assert one.asked("single-vqa", "test") == ()
+    assert one.answered_tasks("single-vqa", "test") == ()
 
 
 def test_frozen_trains_mini_and_the_new_task_alone(finished: Path):
     one = adding("frozen")
     assert [run.name for run in one.trained_runs] == ["mini", "plus-bbox", "single-bbox", "ew", "visatb"]
     assert dict(one.runs["before-plus-vqa"].mixture) == {"vqa": "large", "caption": "mini"}
-    assert one.asked("before-plus-vqa", "val") == (NEW,)
-    assert one.asked("plus-vqa", "val") == ()
+    assert one.answered_tasks("before-plus-vqa", "val") == (NEW,)
+    assert one.answered_tasks("plus-vqa", "val") == ()
     assert one.reuse.earlier.completed == {(f"plus-{old}", "val", task) for old in OLD for task in ALL}
     assert one.measured_by("visatb")[0] == ("mini", "val", "vqa")
     assert one.reuse.model_origin("before-mini") == "earlier model"
@@ -181,7 +181,7 @@ def test_the_simple_form_needs_no_approximation(finished: Path):
     with pytest.raises(VisatbError, match="strict trains no more than frozen there"):
         adding("frozen", balancing={"form": "simple"})
     one = adding("strict", balancing={"form": "simple"})
-    assert one.asked("single-vqa", "val") == ALL
+    assert one.answered_tasks("single-vqa", "val") == ALL
     assert "single-vqa" not in [run.name for run in one.trained_runs]
 
 

@@ -29,13 +29,13 @@ def test_runs_that_measure_are_of_the_small_model_and_the_others_of_the_model():
         *(f"{size}-only-{task}" for size in ("mini", "large") for task in ("vqa", "caption", "bbox")),
     }
     assert [model.source for model in one.models] == ["models/tiny", "models/small"]
-    assert one.remarks == ["Weights measured with small, final runs are of tiny."]
+    assert one.notes == ["Weights measured with small, final runs are of tiny."]
 
 
 def test_without_a_small_model_all_runs_are_of_the_model():
     one = Experiment.from_values(config_values())
     assert {one.model_of(run).name for run in one.runs} == {"tiny"}
-    assert one.remarks == []
+    assert one.notes == []
 
 
 def test_mistakes():

@@ -1,4 +1,4 @@
-"""A LLaVA assembled from its pieces computes what the pieces say, and pieces that do not fit are told."""
+"""A LLaVA assembled from its components computes what the components say, and components that do not fit are told."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch.nn.functional import conv2d, gelu, layer_norm, linear, silu
 from transformers import AutoProcessor, GenerationConfig
 
-from tests.helpers.llava_pieces import (
+from tests.helpers.llava_components import (
     IMAGE_SIDE,
     IMAGE_TOKENS,
     PATCH,
@@ -34,7 +34,7 @@ from tests.helpers.llava_pieces import (
 )
 from tests.helpers.training_examples import ROOT, mixture, sample, train_here, turns
 from visatb.errors import VisatbError
-from visatb.models.assembly import Pieces, assemble
+from visatb.models.assembly import Components, assemble
 from visatb.models.families import PART_NAMES, freeze, load_model, load_processor
 from visatb.training.batches.collator import Collator
 
@@ -44,16 +44,16 @@ ENLARGED = 960  # 900 tokens, the image and the padding, to a multiple of 64
 
 
 @pytest.fixture(scope="module")
-def pieces(tmp_path_factory: pytest.TempPathFactory) -> Pieces:
-    folder = tmp_path_factory.mktemp("pieces")
+def components(tmp_path_factory: pytest.TempPathFactory) -> Components:
+    folder = tmp_path_factory.mktemp("components")
     vicuna, clip = write_vicuna(folder / "vicuna"), write_clip(folder / "clip")
-    return Pieces(str(vicuna), str(clip), str(write_projector(folder / "stage1" / "mm_projector.bin")))
+    return Components(str(vicuna), str(clip), str(write_projector(folder / "stage1" / "mm_projector.bin")))
 
 
 @pytest.fixture(scope="module")
-def assembled(pieces: Pieces, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def assembled(components: Components, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("assembled") / "llava"
-    assemble(pieces, output, shard_size=40_000)
+    assemble(components, output, shard_size=40_000)
     return output
 
 
@@ -192,12 +192,12 @@ def test_every_tensor_is_a_copy_in_its_own_format(assembled: Path) -> None:
 
 @pytest.mark.parametrize(("pickled", "fast"), [(True, True), (False, False), (False, True)])
 def test_other_layouts_of_the_same_pieces_give_the_same_checkpoint(
-    assembled: Path, pieces: Pieces, tmp_path: Path, pickled: bool, fast: bool
+    assembled: Path, components: Components, tmp_path: Path, pickled: bool, fast: bool
 ) -> None:
     vicuna = write_vicuna(tmp_path / "vicuna", pickled=pickled, fast=fast)
     tower = tmp_path / "tower"
     tiny_clip().vision_model.save_pretrained(tower)
-    assemble(Pieces(str(vicuna), str(tower), str(Path(pieces.projector).parent)), tmp_path / "llava")
+    assemble(Components(str(vicuna), str(tower), str(Path(components.projector).parent)), tmp_path / "llava")
     expected = load_model(assembled, torch.float32).state_dict()
     found = load_model(tmp_path / "llava", torch.float32).state_dict()
     assert expected.keys() == found.keys()
@@ -247,28 +247,30 @@ def test_a_training_goes_from_an_assembled_checkpoint(assembled: Path, tmp_path:
 
 
 def test_pieces_may_be_hub_names(
-    pieces: Pieces, assembled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    components: Components, assembled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub = tmp_path / "hub"
-    put_on_hub(hub, "lmsys/vicuna", {"v1.5": Path(pieces.language_model)})
-    put_on_hub(hub, "openai/clip", {"v1.5": Path(pieces.vision_tower)})
+    put_on_hub(hub, "lmsys/vicuna", {"v1.5": Path(components.language_model)})
+    put_on_hub(hub, "openai/clip", {"v1.5": Path(components.vision_tower)})
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    assemble(Pieces("lmsys/vicuna@v1.5", "openai/clip@v1.5", pieces.projector), tmp_path / "llava", shard_size=40_000)
+    assemble(
+        Components("lmsys/vicuna@v1.5", "openai/clip@v1.5", components.projector), tmp_path / "llava", shard_size=40_000
+    )
     expected, found = (load_model(path, torch.float32).state_dict() for path in (assembled, tmp_path / "llava"))
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     with pytest.raises(VisatbError, match=r"lmsys/vicuna@v2: there is no such folder, and the hub"):
-        assemble(Pieces("lmsys/vicuna@v2", "openai/clip@v1.5", pieces.projector), tmp_path / "other")
+        assemble(Components("lmsys/vicuna@v2", "openai/clip@v1.5", components.projector), tmp_path / "other")
 
 
-def damaged(pieces: Pieces, folder: Path, damage: Callable[[Path], None]) -> Pieces:
-    """Return copies of the pieces in ``folder`` after ``damage``."""
-    for name, source in (("vicuna", pieces.language_model), ("clip", pieces.vision_tower)):
+def damaged(components: Components, folder: Path, damage: Callable[[Path], None]) -> Components:
+    """Return copies of the components in ``folder`` after ``damage``."""
+    for name, source in (("vicuna", components.language_model), ("clip", components.vision_tower)):
         shutil.copytree(source, folder / name)
     (folder / "stage1").mkdir()
-    shutil.copy(pieces.projector, folder / "stage1")
+    shutil.copy(components.projector, folder / "stage1")
     damage(folder)
-    return Pieces(*(str(folder / name) for name in ("vicuna", "clip", "stage1/mm_projector.bin")))
+    return Components(*(str(folder / name) for name in ("vicuna", "clip", "stage1/mm_projector.bin")))
 
 
 class Harmful:
@@ -353,10 +355,10 @@ PLUS = projector_tensors() | {"model.mm_projector.4.bias": torch.zeros(2)}
     ],
 )
 def test_what_does_not_fit_is_told(
-    pieces: Pieces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None], told: str
+    components: Components, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None], told: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    broken = damaged(pieces, tmp_path, damage)
+    broken = damaged(components, tmp_path, damage)
     with pytest.raises(VisatbError, match=told):
         assemble(broken, tmp_path / "llava")
     assert not [path for path in tmp_path.iterdir() if "llava" in path.name or path.name == "harmed"]
@@ -366,18 +368,18 @@ def write_clip_config_as_vicuna(folder: Path) -> None:
     shutil.copy(folder / "clip" / "config.json", folder / "vicuna" / "config.json")
 
 
-def test_a_disk_too_small_is_told(pieces: Pieces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_too_small_is_told(components: Components, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 10**6 - 1000, 1000))
     with pytest.raises(VisatbError, match=r"the checkpoint needs 0\.0 GB of disk, but .* has 0\.0 GB left; make room"):
-        assemble(pieces, tmp_path / "deep" / "llava")
+        assemble(components, tmp_path / "deep" / "llava")
     assert not (tmp_path / "deep").exists()
 
 
-def test_a_file_that_cannot_be_written_is_told_and_nothing_is_left(pieces: Pieces, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_told_and_nothing_is_left(components: Components, tmp_path: Path) -> None:
     done = subprocess.run(
         [
             *(sys.executable, ROOT / "workflow_scripts/models.py", "assemble_model"),
-            *("--pieces", json.dumps(vars(pieces), default=str), "--output", tmp_path / "llava"),
+            *("--components", json.dumps(vars(components), default=str), "--output", tmp_path / "llava"),
         ],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
         env=os.environ | {"PYTHONPATH": str(ROOT)},

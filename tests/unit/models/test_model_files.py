@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.helpers.config_examples import config_values
-from tests.helpers.llava_pieces import put_on_hub
+from tests.helpers.llava_components import put_on_hub
 from tests.helpers.training_examples import ROOT, mixture, model_of, sample, save_tiny, train_here
 from visatb.config.model import ModelConfig
 from visatb.errors import VisatbError
@@ -39,7 +39,7 @@ def test_the_models_that_come_along_are_valid(file: Path) -> None:
 
 def test_a_piece_is_a_name_or_a_name_with_its_revision() -> None:
     model = model_of_text(TEXT + PIECES)
-    assert {name: piece.source for name, piece in model.assemble or ()} == {
+    assert {name: component.source for name, component in model.assemble or ()} == {
         "language_model": "lmsys/v",
         "vision_tower": "openai/c@abc",
         "projector": "p.bin",

@@ -260,28 +260,28 @@ def test_the_program_writes_all_figures_twice(tmp_path: Path, monkeypatch: pytes
     folder, model = tmp_path / "figures", log.with_name("model")
     variant = tmp_path / "warmer" / "weights.tsv"
     write_table(variant, example.weights())
-    remarked = {"remarks": ["Told below."]}
+    noted = {"notes": ["Told below."]}
     tasks = json.dumps({"tasks": example.TASKS})
     metrics = {task: ["EM"] for task in example.TASKS}
     run_program(
-        *(monkeypatch, "plot_balancing", "--job", json.dumps(remarked)),
+        *(monkeypatch, "plot_balancing", "--job", json.dumps(noted)),
         *(*flags, "--variants", variant, "--folder", folder),
     )
     run_program(
-        *(monkeypatch, "plot_benchmark", "--job", json.dumps({"metrics": metrics, **remarked})),
+        *(monkeypatch, "plot_benchmark", "--job", json.dumps({"metrics": metrics, **noted})),
         *("--benchmark", tmp_path / "benchmark.tsv", "--folder", folder),
     )
     run_program(monkeypatch, "plot_training", "--job", tasks, "--models", model, "--own", model, "--folder", folder)
     run_program(monkeypatch, "plot_runs", "--job", tasks, "--models", model, "--folder", folder / "preparation")
-    remarked_figures = ("contributions", "difficulty", "weights", "benchmark", "radar")
-    named = {name: {*example.TASKS} for name in (*remarked_figures, "training/ew", "preparation/ew")}
+    noted_figures = ("contributions", "difficulty", "weights", "benchmark", "radar")
+    named = {name: {*example.TASKS} for name in (*noted_figures, "training/ew", "preparation/ew")}
     named |= {"variants": {*example.TASKS, "warmer"}, "data_amount": {"a", "b"}, "training": {"EW"}}
     assert {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.svg")} == set(named)
     for name, words in named.items():
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         told = texts(folder / f"{name}.svg")
         assert words <= set(told)
-        assert ("Told below." in told) == (name in remarked_figures)
+        assert ("Told below." in told) == (name in noted_figures)
 
 
 def test_costs_are_drawn_from_the_table_they_are_collected_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -65,7 +65,7 @@ def test_a_signal_saves_and_leaves_and_nothing_is_lost(
     (saved,) = tmp_path.glob("checkpoints/*/whole/checkpoint-*")
     assert is_intact(saved)
     step = int(saved.name.removeprefix("checkpoint-"))
-    assert f"[mini] {asked.name}: saved at step {step} of 32; left, to be gone on" in said
+    assert f"[mini] {asked.name}: saved at step {step} of 32 and stopped; the same command goes on from there" in said
     assert f"goes on from {saved}" in train(tmp_path, base, data, **SETTINGS)
     found = weights_in(tmp_path / "model")
     assert all(torch.equal(found[name], value) for name, value in undisturbed.items())

@@ -168,7 +168,10 @@ def test_samples_that_teach_nothing_are_told(tmp_path: Path, llava: Path, capfd:
     samples = [sample(TASKS[number % 4], number) for number in range(6)]
     train_here(tmp_path, llava, mixture(tmp_path, [*samples, silent, silent]), epochs=2, max_length=60)
     assert (
-        capfd.readouterr().err.count("[mini] 4 samples taught nothing in this attempt: their answers begin after") == 1
+        capfd.readouterr().err.count(
+            "[mini] 4 samples had no token to learn from in this attempt: their answers begin after"
+        )
+        == 1
     )
 
 

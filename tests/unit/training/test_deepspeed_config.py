@@ -10,7 +10,7 @@ from tests.helpers.config_examples import config_values
 from tests.helpers.training_examples import ROOT
 from visatb.errors import VisatbError
 from visatb.experiment.checks.experiment import checked_configs
-from visatb.training.deepspeed_config import deepspeed_mistakes
+from visatb.training.deepspeed_config import check_deepspeed
 
 FILES = sorted((ROOT / "config/deepspeed").glob("*.json"))
 
@@ -18,7 +18,7 @@ FILES = sorted((ROOT / "config/deepspeed").glob("*.json"))
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_projects_own_are_right(path: Path) -> None:
     assert len(FILES) == 3
-    assert list(deepspeed_mistakes(path)) == []
+    assert list(check_deepspeed(path)) == []
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_what_would_change_or_lose_the_training_is_named(tmp_path: Path, change:
     given = json.loads((ROOT / "config/deepspeed/zero3.json").read_text()) | change
     path = tmp_path / "mine.json"
     path.write_text(json.dumps({key: value for key, value in given.items() if value is not None}))
-    assert len(list(deepspeed_mistakes(path))) == 1
+    assert len(list(check_deepspeed(path))) == 1
     with pytest.raises(VisatbError, match=f"training.deepspeed: {path}: .*{words}"):
         checked_configs(config_values(training={"deepspeed": str(path)}))
 
@@ -44,4 +44,4 @@ def test_what_would_change_or_lose_the_training_is_named(tmp_path: Path, change:
 @pytest.mark.parametrize(("text", "words"), [("{", "not valid JSON"), ("[]", "expected a JSON object, found list")])
 def test_broken_files_are_told(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "mine.json").write_text(text)
-    assert [words in mistake for mistake in deepspeed_mistakes(tmp_path / "mine.json")] == [True]
+    assert [words in mistake for mistake in check_deepspeed(tmp_path / "mine.json")] == [True]

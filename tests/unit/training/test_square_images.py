@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw
 from transformers import AutoProcessor, CLIPImageProcessor, LlavaProcessor
 
-from tests.helpers.llava_pieces import write
+from tests.helpers.llava_components import write
 from tests.helpers.training_examples import save_tiny, turns
 from visatb.data.chat import open_image
 from visatb.models.families import load_processor

@@ -23,10 +23,10 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer, ProcessorMixin
 
 from tests.helpers.conversation_examples import CONVERSATIONS, SYSTEM
-from tests.helpers.llava_pieces import IMAGE_TOKENS, sentencepiece_model, write_clip, write_projector, write_vicuna
+from tests.helpers.llava_components import IMAGE_TOKENS, sentencepiece_model, write_clip, write_projector, write_vicuna
 from tests.helpers.training_examples import turns
 from visatb.data.chat import chat_messages
-from visatb.models.assembly import Pieces, assemble
+from visatb.models.assembly import Components, assemble
 from visatb.models.families import load_processor
 from visatb.training.batches.collator import IGNORED, Collator
 from visatb.training.l2t.instructions import Instructions
@@ -43,7 +43,7 @@ def processor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("llava")
     vicuna = write_vicuna(folder / "vicuna", fast=request.param == "tokenizer.json")
     clip, projector = write_clip(folder / "clip"), write_projector(folder / "mm_projector.bin")
-    assemble(Pieces(str(vicuna), str(clip), str(projector)), folder / "llava")
+    assemble(Components(str(vicuna), str(clip), str(projector)), folder / "llava")
     return load_processor(folder / "llava")
 
 

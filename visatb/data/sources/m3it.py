@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from visatb.data.bad_records import BadRecordError, kind_of
-from visatb.data.json_records import placed_records
+from visatb.data.json_records import located_records
 from visatb.data.records import encodable
 from visatb.data.sources.conversations import Conversation
 from visatb.errors import VisatbError
@@ -26,7 +26,7 @@ ROWS_AT_A_TIME = 256
 def m3it_records(path: Path) -> Iterator[tuple[str, Any]]:
     """Yield (place, record) of a file of M3IT; raise `VisatbError` if it cannot be read or lacks a column."""
     if path.suffix != ".parquet":
-        yield from ((place, record) for place, _, record in placed_records(path))
+        yield from ((place, record) for place, _, record in located_records(path))
         return
     try:
         with pq.ParquetFile(path) as file:

@@ -8,7 +8,7 @@ from typing import Any
 
 from visatb.config.tasks import SPLITS, SourceConfig
 from visatb.data.bad_records import BadRecordError, Report, kind_of
-from visatb.data.json_records import placed_records
+from visatb.data.json_records import located_records
 from visatb.data.sources import conversations as steps
 from visatb.data.sources.conversations import Conversation
 from visatb.data.sources.m3it import m3it_conversation, m3it_records
@@ -124,7 +124,7 @@ def _raw_records(source: SourceConfig, origin: Origin, split: str) -> Iterator[t
             elif source.format == "refcoco":
                 yield from refcoco_records(file, getattr(source.parts, split))
             else:
-                yield from ((place, record) for place, _, record in placed_records(file))
+                yield from ((place, record) for place, _, record in located_records(file))
     except VisatbError as error:
         raise VisatbError(f"task '{origin.task}', split {split}: {error}") from error
 

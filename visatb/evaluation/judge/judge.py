@@ -15,7 +15,7 @@ from visatb.errors import VisatbError
 from visatb.evaluation.jobs import AskedJob
 from visatb.evaluation.judge.prompt import context_of, read_contexts
 from visatb.runtime.progress import Progress, say
-from visatb.scores.verdicts import VERDICT_SCHEMA, cost_words, judge_use, read_verdict
+from visatb.scores.verdicts import VERDICT_SCHEMA, cost_words, judge_usage, read_verdict
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,6 @@ def _check_readable(verdicts: pa.Table) -> None:
     if not any(read_verdict(text) for text in texts):
         found = " ".join(texts[0].split())[:200] if texts else ""
         raise VisatbError(
-            f"none of the {len(texts)} verdicts of {judge_use(verdicts)['judge']} begins with a line of two numbers "
+            f"none of the {len(texts)} verdicts of {judge_usage(verdicts)['judge']} begins with a line of two numbers "
             f"from 1 to 10; the first one: '{found}'; change evaluation.judge.prompt or the model"
         )

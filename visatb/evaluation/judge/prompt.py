@@ -5,7 +5,7 @@ from os.path import join, normpath
 from pathlib import Path
 from typing import Any
 
-from visatb.data.json_records import placed_records
+from visatb.data.json_records import located_records
 from visatb.endpoints.prompts import Prompt, read_prompt_file
 from visatb.errors import VisatbError
 
@@ -35,7 +35,7 @@ def read_contexts(files: Sequence[str | Path], image_folder: str | Path) -> dict
     """
     contexts: dict[str, str] = {}
     for file in files:
-        for place, _, entry in placed_records(Path(file)):
+        for place, _, entry in located_records(Path(file)):
             image, text = _context(entry, place)
             contexts[_path(join(image_folder, image))] = text
     return contexts

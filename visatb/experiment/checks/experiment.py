@@ -7,7 +7,7 @@ from os.path import normpath
 from pathlib import Path
 from typing import Any
 
-from visatb.config.endpoints import secret_mistakes, served_mistakes
+from visatb.config.endpoints import check_secrets, check_served
 from visatb.config.loading import no_such_file, refuse, resolve_extends, validate_leniently
 from visatb.config.messages import Mistake, place
 from visatb.config.model import ModelConfig
@@ -18,15 +18,15 @@ from visatb.config.tasks import SPLITS, SourceConfig
 from visatb.data.demo.exchanges import DEMO_TASKS
 from visatb.errors import VisatbError, did_you_mean
 from visatb.evaluation.judge.prompt import read_prompt
-from visatb.experiment.checks.l2t import l2t_mistakes
-from visatb.experiment.checks.methods import method_mistakes
+from visatb.experiment.checks.l2t import check_l2t
+from visatb.experiment.checks.methods import check_methods
 from visatb.experiment.checks.models import checked_model
-from visatb.experiment.checks.reuse import proxy_mistakes, reuse_mistakes, with_groups_from_file
+from visatb.experiment.checks.reuse import check_proxy, check_reuse, with_groups_from_file
 from visatb.experiment.checks.taskgalaxy import check_taskgalaxy
-from visatb.experiment.checks.zero_shot import zero_shot_mistakes
+from visatb.experiment.checks.zero_shot import check_zero_shot
 from visatb.runtime.progress import say
 from visatb.scores.metrics import JUDGED_METRICS, METRIC_NAMES
-from visatb.training.deepspeed_config import deepspeed_mistakes
+from visatb.training.deepspeed_config import check_deepspeed
 
 REQUEST_KEYS = ("model", "messages", "n", "stream")
 LOOKED_AT_TOGETHER = (
@@ -54,11 +54,11 @@ def checked_configs(
     config, mistakes = validate_leniently(Config, resolved)
     lines = [mistake.words for mistake in (*both_names, *mistakes)]
     if config is not None:
-        lines += _not_due_to(mistakes, [*_cross_mistakes(config), *reuse_mistakes(config)])
+        lines += _not_due_to(mistakes, [*_check_across(config), *check_reuse(config)])
     model, in_model = checked_model("model", resolved.get("model"))
     proxy, in_proxy = checked_model("measure_with", resolved.get("measure_with"))
     if config is not None and model is not None and proxy is not None:
-        in_proxy += proxy_mistakes(config, model, proxy)
+        in_proxy += check_proxy(config, model, proxy)
     refuse(lines + in_model + in_proxy, origin)
     for line in old_names:
         say(line)
@@ -67,7 +67,7 @@ def checked_configs(
     return config, model, proxy
 
 
-def _cross_mistakes(config: Config) -> list[str]:
+def _check_across(config: Config) -> list[str]:
     checks = (
         _names,
         _groups,
@@ -75,9 +75,9 @@ def _cross_mistakes(config: Config) -> list[str]:
         _metrics,
         _judge,
         _served,
-        method_mistakes,
-        zero_shot_mistakes,
-        l2t_mistakes,
+        check_methods,
+        check_zero_shot,
+        check_l2t,
         _taskgalaxy,
         _given_weights,
         _batches,
@@ -172,7 +172,7 @@ def _metrics(config: Config) -> Iterator[str]:
 
 def _served(config: Config) -> Iterator[str]:
     if config.evaluation.endpoint:
-        yield from served_mistakes(config.evaluation.endpoint)
+        yield from check_served(config.evaluation.endpoint)
 
 
 def _judge(config: Config) -> Iterator[str]:
@@ -185,7 +185,7 @@ def _judge(config: Config) -> Iterator[str]:
             yield f"tasks.{task}.judge_context: no judge reads it; add 'judge' to the task's metrics or take it away"
     if judge is None:
         return
-    yield from secret_mistakes("evaluation.judge", judge)
+    yield from check_secrets("evaluation.judge", judge)
     for name in judge.parameters:
         if name in REQUEST_KEYS:
             yield f"evaluation.judge.parameters: '{name}' is set by the workflow itself; take it away"
@@ -293,7 +293,7 @@ def _deepspeed(config: Config) -> Iterator[str]:
     if file is not None and not Path(file).is_file():
         yield f"training.deepspeed: {no_such_file(file)}"
     elif file is not None:
-        yield from (f"training.deepspeed: {mistake}" for mistake in deepspeed_mistakes(file))
+        yield from (f"training.deepspeed: {mistake}" for mistake in check_deepspeed(file))
 
 
 def _corpus(config: Config) -> Iterator[str]:

@@ -15,7 +15,7 @@ from visatb.experiment.runs import Run, groups_of
 from visatb.runtime.files import read_json
 
 
-def adding_mistakes(config: Config, runs: Mapping[str, Run]) -> Iterator[str]:
+def check_incremental(config: Config, runs: Mapping[str, Run]) -> Iterator[str]:
     """Yield one line for each mistake."""
     adding = config.adding
     if adding is None:

@@ -10,7 +10,7 @@ from visatb.training.l2t.sentences import plain, sentence_spans
 from visatb.training.l2t.task_templates import read_decisions
 
 
-def l2t_mistakes(config: Config) -> Iterator[str]:
+def check_l2t(config: Config) -> Iterator[str]:
     """Yield one line for each mistake."""
     if config.experiment in config.compare_with:
         yield f"compare_with: '{config.experiment}' is this experiment itself; name others"

@@ -11,7 +11,7 @@ from visatb.errors import did_you_mean
 from visatb.experiment.runs import balancings
 
 
-def method_mistakes(config: Config) -> Iterator[str]:
+def check_methods(config: Config) -> Iterator[str]:
     """Yield one line for each mistake."""
     checks = (_balancings, _seeds, _methods, _igbv1, _own_methods)
     yield from chain.from_iterable(check(config) for check in checks)

@@ -20,11 +20,11 @@ def checked_model(key: str, path: object) -> tuple[ModelConfig | None, list[str]
         return None, [f"{key}: {error}"]
     words = [mistake.words for mistake in mistakes]
     if model is not None and not words:
-        words += _model_mistakes(model)
+        words += _check_model(model)
     return model, [f"{path}: {line}" for line in words]
 
 
-def _model_mistakes(model: ModelConfig) -> Iterator[str]:
+def _check_model(model: ModelConfig) -> Iterator[str]:
     made = "assemble" if model.assemble else "pretraining" if model.pretraining else None
     if model.assemble and model.pretraining:
         yield "assemble: the checkpoint is also made by pretraining; take one of them away"
@@ -32,7 +32,9 @@ def _model_mistakes(model: ModelConfig) -> Iterator[str]:
         yield f"assemble: only a llava is assembled, but family is {model.family}; take it away"
     if model.revision is not None and made:
         yield f"revision: the workflow makes this checkpoint (by {made}), so it has no revision; take it away"
-    sources = {f"assemble.{name}.": piece for name, piece in model.assemble or ()} | ({} if made else {"": model})
+    sources = {f"assemble.{name}.": component for name, component in model.assemble or ()} | (
+        {} if made else {"": model}
+    )
     for here, source in sources.items():
         if source.revision is not None and Path(source.checkpoint).exists():
             yield f"{here}revision: {source.checkpoint} lies here, and only hub names have revisions; take it away"

@@ -8,8 +8,8 @@ from visatb.config.loading import no_such_file, read_yaml
 from visatb.config.model import ModelConfig
 from visatb.config.schema import Config
 from visatb.errors import VisatbError, did_you_mean
-from visatb.experiment.checks.incremental import adding_mistakes
-from visatb.experiment.reuse import table_mistakes
+from visatb.experiment.checks.incremental import check_incremental
+from visatb.experiment.reuse import check_tables
 from visatb.experiment.runs import Run, experiment_runs
 from visatb.runtime.files import read_json
 
@@ -36,7 +36,7 @@ def with_groups_from_file(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, "groups": groups}
 
 
-def reuse_mistakes(config: Config) -> Iterator[str]:
+def check_reuse(config: Config) -> Iterator[str]:
     """Yield one line for each mistake."""
     try:
         runs = experiment_runs(config)
@@ -44,11 +44,11 @@ def reuse_mistakes(config: Config) -> Iterator[str]:
         return  # the mistakes in balancing that other checks tell of
     for name, folder in config.imports.runs.items():
         yield from (f"imports.runs.{name}: {words}" for words in _imported_run(name, folder, runs))
-    yield from (f"imports.scores: {words}" for words in table_mistakes(config, runs))
-    yield from adding_mistakes(config, runs)
+    yield from (f"imports.scores: {words}" for words in check_tables(config, runs))
+    yield from check_incremental(config, runs)
 
 
-def proxy_mistakes(config: Config, model: ModelConfig, proxy: ModelConfig) -> list[str]:
+def check_proxy(config: Config, model: ModelConfig, proxy: ModelConfig) -> list[str]:
     """Return one line for each mistake in measuring with another model."""
     lines = []
     if proxy.source == model.source:
@@ -76,10 +76,10 @@ def _imported_run(name: str, folder: str, runs: Mapping[str, Run]) -> Iterator[s
         yield "is the model that trainings start from; name it in the model file instead"
     elif runs[name].follows_measurement:
         yield "follows from the weights that this experiment measures; take it away"
-    yield from folder_mistakes(folder)
+    yield from check_folder(folder)
 
 
-def folder_mistakes(folder: str) -> Iterator[str]:
+def check_folder(folder: str) -> Iterator[str]:
     """Yield what a model folder lacks, as far as its file names say."""
     path = Path(folder)
     if not path.is_dir():

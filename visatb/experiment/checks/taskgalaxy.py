@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from visatb.config.endpoints import LENGTH_PARAMETERS, secret_mistakes
+from visatb.config.endpoints import LENGTH_PARAMETERS, check_secrets
 from visatb.config.loading import refuse, resolve_extends, validate_leniently
 from visatb.config.renamed import with_new_names
 from visatb.config.resources import ResourcesConfig
@@ -93,7 +93,7 @@ def _check_endpoint_names(section: TaskGalaxyConfig) -> Iterator[str]:
 
 
 def _check_endpoint(here: str, endpoint: ModelEndpoint, with_budget: bool) -> Iterator[str]:
-    yield from secret_mistakes(here, endpoint)
+    yield from check_secrets(here, endpoint)
     for name in endpoint.parameters:
         if name in REQUEST_KEYS:
             yield f"{here}.parameters: '{name}' is set by the workflow itself; take it away"

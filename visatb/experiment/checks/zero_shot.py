@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from visatb.config.endpoints import secret_mistakes
+from visatb.config.endpoints import check_secrets
 from visatb.config.schema import Config
 from visatb.config.zero_shot import ServerConfig
 from visatb.errors import did_you_mean
@@ -14,7 +14,7 @@ from visatb.evaluation.zero_shot.plan import benchmarks
 SET_HERE = ("pretrained", "device", "device_map", "batch_size", "trust_remote_code")
 
 
-def zero_shot_mistakes(config: Config) -> Iterator[str]:
+def check_zero_shot(config: Config) -> Iterator[str]:
     """Yield one line for each mistake."""
     section = config.zero_shot
     if section is None:
@@ -62,7 +62,7 @@ def _methods(config: Config) -> Iterator[str]:
 
 
 def _endpoint(endpoint: ServerConfig) -> Iterator[str]:
-    yield from secret_mistakes("zero_shot.endpoint", endpoint)
+    yield from check_secrets("zero_shot.endpoint", endpoint)
     if "{run}" not in endpoint.url + endpoint.model:
         yield "zero_shot.endpoint: every run would ask the same model; put {run} into its url or model"
     for field in ("url", "model"):

@@ -32,7 +32,7 @@ def weights_job(experiment: Experiment, weights: str) -> WeightsJob:
         bootstrap=experiment.config.balancing.bootstrap,
         seed=experiment.config.seed,
         fixed={task: fixed.weight for task, fixed in experiment.config.fixed_tasks.items()},
-        remarks=experiment.remarks,
+        notes=experiment.notes,
     )
 
 

@@ -39,7 +39,7 @@ def explorer_data(
     experiment: str,
     groups: Groups,
     fixed: Mapping[str, float],
-    remarks: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return, as JSON values, all that the page needs to compute lambda for any settings.
 
@@ -50,13 +50,13 @@ def explorer_data(
         experiment: its name.
         groups: group -> its tasks.
         fixed: task -> given weight, of the tasks that take no part.
-        remarks: what readers must know of how the scores came about.
+        notes: what readers must know of how the scores came about.
     """
     packed = _packed(replicates)
     measured = np.isin(np.arange(len(groups)), point.layout.group_of[point.screening.kept])
     return {
         "experiment": experiment,
-        "remarks": list(remarks),
+        "notes": list(notes),
         "groups": [
             {
                 "name": name,

@@ -92,10 +92,10 @@ def add_footnote(figure: Figure, text: str) -> None:
 
 
 @styled
-def save_figure(figure: Figure, paths: Iterable[str | Path], remarks: Sequence[str] = ()) -> None:
-    """Write a figure, with ``remarks`` below it, to every path (.svg or .png). The same one gives the same bytes."""
-    if remarks:
-        add_footnote(figure, " ".join(remarks))
+def save_figure(figure: Figure, paths: Iterable[str | Path], notes: Sequence[str] = ()) -> None:
+    """Write a figure, with ``notes`` below it, to every path (.svg or .png). The same one gives the same bytes."""
+    if notes:
+        add_footnote(figure, " ".join(notes))
     for path in map(Path, paths):
         kind = path.suffix.lower().lstrip(".")
         if kind not in ("svg", "png"):
@@ -105,10 +105,10 @@ def save_figure(figure: Figure, paths: Iterable[str | Path], remarks: Sequence[s
             figure.savefig(temporary, format=kind, metadata=metadata)
 
 
-def save_figures(figures: Mapping[str, Figure], folder: str | Path, remarks: Sequence[str] = ()) -> None:
-    """Write each figure as ``<folder>/<name>.svg`` and ``.png``, with ``remarks`` below it."""
+def save_figures(figures: Mapping[str, Figure], folder: str | Path, notes: Sequence[str] = ()) -> None:
+    """Write each figure as ``<folder>/<name>.svg`` and ``.png``, with ``notes`` below it."""
     for name, figure in figures.items():
-        save_figure(figure, [Path(folder) / f"{name}.{kind}" for kind in ("svg", "png")], remarks)
+        save_figure(figure, [Path(folder) / f"{name}.{kind}" for kind in ("svg", "png")], notes)
 
 
 def loss_axis(axes: Axes) -> None:

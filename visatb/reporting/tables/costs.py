@@ -88,10 +88,10 @@ def ledger_text(ledger: pd.DataFrame) -> str:
         "",
         "share: of all supervised tokens. So much does a task count under equal weights, before any lambda.",
     ]
-    return "\n".join(lines + _remarks(ledger))
+    return "\n".join(lines + _notes(ledger))
 
 
-def _remarks(ledger: pd.DataFrame) -> list[str]:
+def _notes(ledger: pd.DataFrame) -> list[str]:
     lines = []
     some = ledger[ledger["counted"] < ledger["samples"]]
     if len(some):

@@ -61,8 +61,8 @@ def summary_text(
     sentences += [half_width_sentence(balancing)] if balancing and "largest_half_width" in balancing else []
     sentences += [ill_posed_sentence(balancing)] if balancing else []
     parts = [_section("Task weights", "\n".join([f"{weights_text(weights)}\n", *sentences]))]
-    if remarks := (balancing or {}).get("remarks"):
-        parts.append(_section("Not all of this was made here", bullet_list([*remarks, *origin_lines(scores)])))
+    if notes := (balancing or {}).get("remarks"):
+        parts.append(_section("Not all of this was made here", bullet_list([*notes, *origin_lines(scores)])))
     if variants is not None and len(variants.columns):
         parts.append(_section("Weights of the variants", variants_text(variants)))
     if benchmark is not None:
