@@ -30,10 +30,16 @@ from visatb.training.checkpoints import Checkpoints
 
 SCORES_TO_TABLES = (
     *("collect_validation_matrix", "compute_weights", "collect_benchmark"),
-    *("typeset_weights", "typeset_benchmark", "typeset_data", "summarize"),
+    *("typeset_preparation", "typeset_benchmark", "summarize"),
 )
 """The rules that make tables of scores."""
-RENAMED: dict[str, str] = {}
+RENAMED = {
+    **dict.fromkeys(("plot_contributions", "plot_difficulty", "plot_data_amount", "plot_weights"), "plot_balancing"),
+    "plot_radar": "plot_benchmark",
+    "plot_final_runs": "plot_training",
+    "plot_cost": "collect_cost",
+    **dict.fromkeys(("typeset_weights", "typeset_data"), "typeset_preparation"),
+}
 """Rules and scripts that have another name now than when job sets were recorded: old name -> new one."""
 TRAINING = ("train", "train_preparation", "train_single")
 """The rules that train."""

@@ -60,7 +60,7 @@ CHANGES = {
     "metric": Change(("--config", "tasks={vqa: {metrics: CIDEr}}")),
     "lost scores": Change(folder=scores_lost),
     "version of a metric": Change(
-        code=edited("visatb/evaluation/metrics.py", 'Metric("EM", 1,', 'Metric("EM", 2,'),
+        code=edited("visatb/scores/metrics.py", 'Metric("EM", 1,', 'Metric("EM", 2,'),
     ),
     "longer answers": Change(("--config", "tasks={gqa: {max_new_tokens: 9}}")),
     "learning rate": Change(("--config", "training={learning_rate: 0.002}")),

@@ -82,7 +82,7 @@ def test_a_block_that_writes_nothing_leaves_what_was_there(tmp_path: Path, as_fo
 
 KILLED_WHILE_WRITING = """
 import os, signal, sys
-from visatb.files import atomic_path
+from visatb.runtime.files import atomic_path
 with atomic_path(sys.argv[1]) as temporary:
     temporary.mkdir() if sys.argv[2] == "folder" else temporary.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -12,7 +12,7 @@ from tests.helpers.training_examples import ROOT
 JOB = """
 import sys, time, torch
 torch.cuda.device_count = lambda: 4
-from visatb.training.gpus import claim_gpus
+from visatb.runtime.gpus import claim_gpus
 print(claim_gpus(int(sys.argv[1]), "run"), flush=True)
 time.sleep(float(sys.argv[2]))
 """
@@ -56,7 +56,7 @@ def test_no_gpu_is_given_twice_and_a_killed_jobs_are_free_again(tmp_path: Path) 
 SHARED = """
 import torch
 torch.cuda.device_count = lambda: 4
-from visatb.training.gpus import take_gpus
+from visatb.runtime.gpus import take_gpus
 import os
 take_gpus(2, "run")
 print(os.environ["RANK"], os.environ["CUDA_VISIBLE_DEVICES"], flush=True)

@@ -15,7 +15,7 @@ from visatb.runtime.locking import LOCK, alone_in, hold
 
 HOLDER = """
 import sys, time
-from visatb.locking import alone_in
+from visatb.runtime.locking import alone_in
 with alone_in(sys.argv[1], "run"):
     print("in", flush=True)
     time.sleep(float(sys.argv[2]))

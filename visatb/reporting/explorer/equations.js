@@ -1,4 +1,4 @@
-// Eq. 4-8 as visatb/equations.py has them. A matrix holds C with D on its diagonal, row by row; `matrices` may hold
+// Eq. 4-8 as visatb/balancing/equations.py has them. A matrix holds C with D on its diagonal, row by row; `matrices` may hold
 // many, one after the other. `on` are the indices of the groups that take part, `measured` says which of all groups
 // have a C and D of their own.
 
