@@ -34,4 +34,4 @@ def tiny_base(shared: Shared) -> Path:
 @pytest.fixture(scope="session")
 def tiny(shared: Shared, tiny_base: Path) -> Path:
     """Return a folder in which the smallest experiment has run to its end. Look, do not touch."""
-    return shared("tiny", lambda folder: run_workflow(workplace(folder, tiny_base), configfile=TINY, cold=True))
+    return shared("tiny", lambda folder: run_workflow(workplace(folder, tiny_base), configfile=TINY))

@@ -50,7 +50,7 @@ def python() -> str:
 def started_warm(line: Sequence[str]) -> list[str]:
     """Return a command line of this Python, or of a program beside it, with the warm interpreter in its place."""
     here = Path(sys.executable).parent
-    if Path(line[0]).parent != here or "-m" in line:
+    if Path(line[0]).parent != here:
         return list(line)
     return [python(), *(line[1:] if line[0] == sys.executable else line)]
 
@@ -73,9 +73,17 @@ class Program:
         os.chdir(self.folder)
         os.environ.clear()
         os.environ.update(self.environment)
-        sys.argv = self.words
-        sys.path[0] = str(Path(self.words[0]).parent)
+        sys.path[0] = self.folder if self.words[0] == "-m" else str(Path(self.words[0]).parent)
         sys.path[1:1] = filter(None, self.environment.get("PYTHONPATH", "").split(os.pathsep))
+
+    def run(self) -> None:
+        """Run the program, in a process that it has become."""
+        if self.words[0] == "-m":
+            sys.argv = self.words[1:]
+            runpy.run_module(self.words[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv = self.words
+            runpy.run_path(self.words[0], run_name="__main__")
 
 
 def serve(address: str) -> Program | None:
@@ -129,8 +137,9 @@ def _attend(waiting: selectors.BaseSelector, key: selectors.SelectorKey) -> None
 
 
 def ask(address: str, words: list[str]) -> None:
-    """Have a program run in a fork, and end as it does. Interpreter options and modules are for a Python of its own."""
-    if not words or words[0].startswith("-"):
+    """Have a program or module run in a fork, and end as it does. Other options are for a Python of its own."""
+    words = words[1:] if words[:1] == ["-u"] else words
+    if not words or (words[0].startswith("-") and words[0] != "-m"):
         os.execv(sys.executable, [sys.executable, *words])
     files = [number for number in range(10) if _is_open(number)]
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
@@ -167,4 +176,4 @@ if __name__ == "__main__":
         executable = str(Path(sys.argv[2]).with_name("python"))
         program.become()
         sys.executable = executable
-        runpy.run_path(program.words[0], run_name="__main__")
+        program.run()
