@@ -2,8 +2,8 @@
 
 The scores are those of answers that were drawn, true or of another sample by chance, in place of tiny models' own.
 
-Tables do not depend on the CPU: they were the same with ``ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=AVX2``, with
-``NPY_DISABLE_CPU_FEATURES=X86_V3``, and with ``OPENBLAS_CORETYPE`` Haswell and Prescott. Of `balancing.json`, which
+Tables do not depend on the CPU: they were the same with ``NPY_DISABLE_CPU_FEATURES=X86_V3``, and with
+``OPENBLAS_CORETYPE`` Haswell and Prescott. Of `balancing.json`, which
 holds all digits, Prescott moves the largest half-width by 5e-17.
 """
 
