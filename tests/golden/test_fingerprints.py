@@ -19,8 +19,8 @@ TRAINED = {
     "academic-ablation": "config/experiments/academic-ablation.yaml",
     "chat": "config/experiments/chat.yaml",
     "m3it": "config/experiments/m3it.yaml",
-    "tiny": "tests/workflow/tiny.yaml",
-    "methods": "tests/workflow/methods.yaml",
+    "tiny": "tests/golden/tiny.yaml",
+    "methods": "tests/golden/methods.yaml",
     "seeds": "tests/golden/seeds.yaml",
 }
 ANSWERED = {

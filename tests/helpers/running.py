@@ -11,7 +11,7 @@ import pytest
 from tests.helpers import warm
 from tests.helpers.paths import REPOSITORY
 
-SMALL = "config/experiments/demo-small.yaml"
+SMALL = "tests/workflow/small.yaml"
 TINY = "tests/workflow/tiny.yaml"
 
 

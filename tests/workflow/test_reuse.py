@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.helpers.running import TINY, dry_run, run_workflow
+from tests.helpers.running import SMALL, TINY, dry_run, run_workflow
 
 IMPORTED = ("plus-questions", "plus-bbox", "mine")
 
@@ -94,7 +94,7 @@ CHART = "tasks: {chart: {data: 'chart/{split}.json', image_folder: chart, metric
 )
 def test_an_added_task(finished: Path, tmp_path: Path, mode: str, preparation: set[str], asked: set[str]):
     adding = f"adding: {{tasks: [chart], to: results/demo-small, mode: {mode}}}\n"
-    extends = "extends: config/experiments/demo-small.yaml\nexperiment: added\n"
+    extends = f"extends: {SMALL}\nexperiment: added\n"
     jobs = dry_run(finished, configfile=config(tmp_path, extends + CHART + adding))
     trained = {job for job in jobs if job.startswith("train")}
     assert trained == {
@@ -121,7 +121,7 @@ def test_a_smaller_model_measures_and_the_model_itself_is_trained_as_before(tiny
 
 @pytest.mark.parametrize("by", ["contributions", "instructions"])
 def test_groups_are_proposed_on_request_and_only_then(finished: Path, tmp_path: Path, by: str):
-    file = config(tmp_path, f"extends: config/experiments/demo-small.yaml\ngrouping: {{by: {by}}}\n")
+    file = config(tmp_path, f"extends: {SMALL}\ngrouping: {{by: {by}}}\n")
     assert dry_run(finished, configfile=file) == set()
     target = ["results/demo-small/groups.yaml"]
     assert dry_run(finished, "--", *target, configfile=file) == {"propose_groups"}
