@@ -99,13 +99,14 @@ rule collect_provenance:
     conda:
         "../envs/train.yaml"
     params:
+        name=EXPERIMENT.name,
         config=whole_config,
         runs=EXPERIMENT.folder / "runs",
         programs=pairs({"snakemake": version("snakemake")}),
     shell:
         program(
             "experiment collect_provenance",
-            "--config {params.config:q} --source $SCRIPTS --mixtures {input.mixtures:q} --runs {params.runs:q}"
+            "--experiment {params.name:q} --config {params.config:q} --source $SCRIPTS --mixtures {input.mixtures:q} --runs {params.runs:q}"
             " --programs {params.programs:q} --output {output.json:q} --table {output.table:q}",
             python="$MODEL_PYTHON",
         )

@@ -21,6 +21,7 @@ def status(config: Mapping[str, object]) -> None:
 
 
 def collect_provenance(
+    experiment: str,
     config: Mapping[str, object],
     source: Path,
     mixtures: list[Path],
@@ -32,7 +33,8 @@ def collect_provenance(
     """Write down versions, fingerprints of config, model and data, and the machine.
 
     Args:
-        config: the experiment's config.
+        experiment: its name.
+        config: its config.
         source: folder of the workflow's code.
         mixtures: mixtures/<run>.arrow of each run.
         runs: folder that holds <run>/checkpoints.
@@ -42,7 +44,7 @@ def collect_provenance(
     """
     from visatb.experiment.provenance import provenance, provenance_table
 
-    found = provenance(str(config["experiment"]), config, source, mixtures, runs, programs or {})
+    found = provenance(experiment, config, source, mixtures, runs, programs or {})
     write_json(output, found)
     write_table(table, provenance_table(found))
 
