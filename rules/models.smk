@@ -1,6 +1,12 @@
 # Base checkpoints, where the workflow makes them itself, and models that were trained elsewhere.
 
-from visatb.experiment.jobs.models import alignment_job, import_job, missing_models, note_earlier_models, vision_job
+from visatb.experiment.jobs.models import (
+    alignment_job,
+    imported_model_job,
+    missing_models,
+    note_earlier_models,
+    vision_job,
+)
 
 # Checkpoint -> how it is made, of the models that the workflow makes itself.
 # A base that is there and made of the same is a file like others: no rule makes it.
@@ -108,7 +114,7 @@ if REUSE.models:
         resources:
             mem_mb=8000,
         params:
-            job=lambda w: as_json(import_job(EXPERIMENT, w.run)),
+            job=lambda w: as_json(imported_model_job(EXPERIMENT, w.run)),
         shell:
             program(
                 "models import_model",

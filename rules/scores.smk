@@ -1,6 +1,6 @@
 # Scores: those that are there already, the benchmark table, and `snakemake compare`.
 
-from visatb.experiment.jobs.scores import benchmark_job, comparison_job, import_job, kept_job
+from visatb.experiment.jobs.scores import benchmark_job, comparison_job, imported_scores_job, kept_job
 
 if REUSE.scores:
 
@@ -22,7 +22,7 @@ if REUSE.scores:
         conda:
             "../envs/evaluate.yaml"
         params:
-            job=lambda w: as_json(import_job(EXPERIMENT, w.run, w.split, w.task)),
+            job=lambda w: as_json(imported_scores_job(EXPERIMENT, w.run, w.split, w.task)),
             samples=lambda w: pairs({score.metric: score.samples for score in imported(w) if score.samples}),
         shell:
             program(

@@ -131,3 +131,15 @@ def test_what_is_looked_for_is_found():
         "b": None,
         "c": "EXPERIMENT",
     }
+
+
+def test_no_two_rule_files_mean_different_things_by_a_name():
+    homes: dict[str, set[str]] = {}
+    for file in ("Snakefile", *within("rules", ".smk")):
+        text = (ROOT / file).read_text(encoding="utf-8")
+        for module, listed in re.findall(r"^from (\S+) import (\([^)]*\)|[^\n]+)", text, re.MULTILINE):
+            for name in re.findall(r"\w+", listed):
+                homes.setdefault(name, set()).add(module)
+        for name in re.findall(r"^def (\w+)", text, re.MULTILINE):
+            homes.setdefault(name, set()).add(file)
+    assert {name: modules for name, modules in homes.items() if len(modules) > 1} == {}

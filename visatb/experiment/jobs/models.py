@@ -35,7 +35,7 @@ def note_earlier_models(experiment: Experiment) -> None:
         note_earlier(path, alignment_job(model))
 
 
-def import_job(experiment: Experiment, run: str) -> ImportJob:
+def imported_model_job(experiment: Experiment, run: str) -> ImportJob:
     """Return what taking over a model depends on; what it froze matters where its training is known."""
     model = experiment.model_of(run)
     freeze = tuple(model.freeze) if run in experiment.reuse.earlier.models else ()

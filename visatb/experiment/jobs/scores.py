@@ -20,7 +20,7 @@ def comparison_job(experiment: Experiment) -> ComparisonJob:
     return ComparisonJob(experiments=(*experiment.config.compare_with, experiment.name), metrics=experiment.metrics)
 
 
-def import_job(experiment: Experiment, run: str, split: str, task: str) -> ImportJob:
+def imported_scores_job(experiment: Experiment, run: str, split: str, task: str) -> ImportJob:
     """Return the scores of an evaluation that the config's ``imports`` give."""
     scores = experiment.reuse.scores[run, split, task]
     known = {score.metric: KnownScore(value=score.value, n=score.n) for score in scores}
