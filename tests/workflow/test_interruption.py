@@ -47,7 +47,7 @@ def test_interrupted_twice_it_ends_with_the_same_models_and_tables(tiny: Path, t
     stop_when(folder, "[visatb] step", signal.SIGKILL)  # as a power cut does
     finished_before = set((folder / "results" / "tiny" / "runs").glob("*/model"))
     assert finished_before
-    printed = run_workflow(folder, configfile=TINY)
+    printed = run_workflow(folder, configfile=TINY, cold=True)
     assert "train_preparation mini" not in printed, "what was done is not done again"
     assert digests(folder) == digests(tiny)
 
