@@ -71,4 +71,4 @@ def test_the_revision_of_a_hub_name_reaches_the_training(tmp_path: Path) -> None
     folder = workplace(tmp_path / "place")
     (folder / "stage1.yaml").write_text("name: a\nfamily: llava\ncheckpoint: owner/name\nrevision: v2\n")
     (folder / "mine.yaml").write_text(EXPERIMENT)
-    assert "--base owner/name@v2" in run_workflow(folder, "-n", "-p", configfile="mine.yaml")
+    assert '"base":"owner/name@v2"' in run_workflow(folder, "-n", "-p", configfile="mine.yaml")

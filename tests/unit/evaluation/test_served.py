@@ -18,7 +18,7 @@ from PIL import Image
 from tests.helpers.answering_server import Served
 from tests.helpers.judge_server import Answer, JudgeServer, judge_server, refusal, verdict
 from tests.helpers.training_examples import ROOT, save_tiny, turns
-from visatb.config.endpoints import ServedConfig, served_mistakes
+from visatb.config.endpoints import ServedConfig, check_served
 from visatb.data.demo.exchanges import demo_sample
 from visatb.data.records import RECORD_SCHEMA
 from visatb.endpoints.endpoint import Endpoint
@@ -231,7 +231,7 @@ def test_the_script_asks_a_server_without_importing_torch(
     ],
 )
 def test_mistakes_in_the_section_are_told(section: Row, words: str) -> None:
-    lines = list(served_mistakes(ServedConfig.model_validate(section)))
+    lines = list(check_served(ServedConfig.model_validate(section)))
     assert any(words in line for line in lines)
     assert "secret" not in " ".join(lines)
-    assert list(served_mistakes(ServedConfig(url="http://{run}.cluster:8000/v1"))) == []
+    assert list(check_served(ServedConfig(url="http://{run}.cluster:8000/v1"))) == []
