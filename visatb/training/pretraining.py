@@ -39,6 +39,7 @@ from visatb.runtime.files import atomic_path
 from visatb.runtime.progress import Progress, say
 from visatb.training.batches.collator import IGNORED, Collator, Sample
 from visatb.training.loss.head import head_sees_only
+from visatb.training.muon import Muon
 
 KINDS = ("nothing", *SHAPES, "bar", *"0123456789")
 
@@ -197,9 +198,7 @@ def _optimizers(module: nn.Module, learning_rate: float) -> list[torch.optim.Opt
     trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
     matrices = {name for name, value in trained.items() if value.ndim == 2 and not re.search("embed|head", name)}
     others = [value for name, value in trained.items() if name not in matrices]
-    muon = torch.optim.Muon(
-        [trained[name] for name in sorted(matrices)], lr=learning_rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"
-    )
+    muon = Muon([trained[name] for name in sorted(matrices)], lr=learning_rate)
     return [muon, torch.optim.AdamW(others, lr=learning_rate, betas=BETAS, weight_decay=0.0)]
 
 
