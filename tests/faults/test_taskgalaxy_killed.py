@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
+from tests.helpers import warm
 from tests.helpers.faulting import at_file_event
 from tests.helpers.galaxy_examples import draw_pictures, save_tiny_clip, section
 from tests.helpers.galaxy_server import reply
@@ -119,7 +120,9 @@ def program(stage: str, line: list[str]) -> list[str]:
 
 def start(command: list[str]) -> "subprocess.Popen[str]":
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    return subprocess.Popen(
+        warm.started_warm(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
 
 
 def finish(command: list[str]) -> str:
@@ -135,7 +138,7 @@ def kill_when(stage: str, command: list[str], moment: Callable[[], bool]) -> Non
     while not moment():
         assert process.poll() is None, f"{stage} ended before it could be killed: {process.communicate()[0]}"
         time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
+    warm.kill(process)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
 

@@ -34,15 +34,19 @@ def seeds(default: int) -> pytest.MarkDecorator:
 
 
 class Started:
-    """A command at work in a session of its own, and what it has printed so far."""
+    """A command at work in a session of its own, and what it has printed so far.
+
+    A Python program is a fork of a warm process (`warm`); snakemake and torchrun start as people's do.
+    """
 
     def __init__(self, line: Sequence[str], folder: Path | None, printed: Path) -> None:
         self._printed = printed
         self._mark = uuid.uuid4().hex
         self.began = time.monotonic()
+        is_program = line[0] == sys.executable and line[1] != "-m"
         with printed.open("wb") as stream:
             self.process = subprocess.Popen(
-                list(line),
+                warm.started_warm(line) if is_program else list(line),
                 cwd=folder,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -66,6 +70,7 @@ class Started:
             try:
                 if one.status() != psutil.STATUS_ZOMBIE and one.environ().get(_MARK) == self._mark:
                     found.append(one)
+                    found += [psutil.Process(fork)] if (fork := warm.fork_of(one.pid)) else []
             except psutil.Error:
                 continue
         return found
@@ -123,9 +128,9 @@ def started(line: Sequence[str], printed: Path, folder: Path | None = None) -> I
 def finish(line: Sequence[str], printed: Path, folder: Path | None = None) -> str:
     """Run a command to its end, which must be a good one, and return what it said.
 
-    As nothing befalls it, it need not start as people's do (`warm`), unless its file events are counted.
+    As nothing befalls it, it need not start as people's do (`warm`).
     """
-    line = line if str(AT_FILE_EVENT) in line else warm.started_warm(line)
+    line = warm.started_warm(line)
     with started(line, printed, folder) as one:
         status = one.end()
         assert status == 0, f"ended with {status}:\n{one.said}"

@@ -1,11 +1,12 @@
 """Gradients of trainings, recorded and compared."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.data import Dataset
-from transformers import PreTrainedModel, TrainerCallback
+from transformers import PreTrainedModel, TrainerCallback, TrainingArguments
 
 from visatb.training.batches.collator import Sample
 
@@ -36,6 +37,26 @@ class Recorder(TrainerCallback):
     def on_log(self, *_: Any, logs: dict[str, Any], **__: Any) -> None:
         if "loss" in logs:
             self.logs.append(logs)
+
+
+def one_epoch(folder: Path, size: int, accumulation: int, **options: Any) -> TrainingArguments:
+    """Return arguments of an epoch in the samples' order whose gradients are not clipped and nothing of it is saved."""
+    return TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=size,
+        gradient_accumulation_steps=accumulation,
+        num_train_epochs=1,
+        train_sampling_strategy="sequential",
+        logging_steps=1,
+        save_strategy="no",
+        max_grad_norm=0.0,
+        use_cpu=True,
+        dataloader_pin_memory=False,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to=[],
+        **options,
+    )
 
 
 def gradients_of(model: PreTrainedModel) -> Gradients:

@@ -140,9 +140,10 @@ def training_command(
 
 
 def start_training(folder: Path, base: Path, mixture: Path, **options: Any) -> subprocess.Popen[str]:
-    """Start `training_command`."""
+    """Start `training_command`: one process is a fork of a warm one, which `warm.kill` kills."""
+    line = training_command(folder, base, mixture, **options)
     return subprocess.Popen(
-        training_command(folder, base, mixture, **options),
+        line if options.get("processes", 1) > 1 else warm.started_warm(line),
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,7 +1,8 @@
 """A Python that is warm: the libraries are imported once, and every program of a workflow is a fork of that process.
 
 Importing torch and transformers takes a program longer than what it computes in a test. `python` returns an interpreter
-for programs of which only the results matter; where it matters how a process starts or ends, take `sys.executable`.
+whose programs are forks; where it matters how a process starts, take `sys.executable`. A signal reaches the fork a
+moment after the process that stands for it; `kill` kills both at once.
 """
 
 import atexit
@@ -47,6 +48,20 @@ def python() -> str:
     return str(program)
 
 
+def fork_of(process: int) -> int | None:
+    """Return the fork that a process of the warm interpreter stands for, if there is one."""
+    note = Path(python()).with_name(str(process))
+    return int(note.read_text()) if note.exists() else None
+
+
+def kill(process: "subprocess.Popen[str]") -> None:
+    """Kill a process, and first the fork that it stands for, if it is one of the warm interpreter."""
+    if fork := fork_of(process.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(fork, signal.SIGKILL)
+    process.kill()
+
+
 def started_warm(line: Sequence[str]) -> list[str]:
     """Return a command line of this Python, or of a program beside it, with the warm interpreter in its place."""
     here = Path(sys.executable).parent
@@ -60,6 +75,7 @@ class Program:
     """A program to be run in a fork: its words, folder, environment and open files."""
 
     words: list[str]
+    stands_for_it: int
     folder: str
     environment: dict[str, str]
     files: dict[int, int]
@@ -104,8 +120,11 @@ def serve(address: str) -> Program | None:
                         return program
                     for copy in program.files.values():
                         os.close(copy)
-                    waiting.register(connection, selectors.EVENT_READ, (process, connection))
-                    waiting.register(os.pidfd_open(process), selectors.EVENT_READ, (process, connection))
+                    note = Path(address).with_name(str(program.stands_for_it))
+                    note.with_suffix(".new").write_text(str(process))
+                    note.with_suffix(".new").rename(note)
+                    waiting.register(connection, selectors.EVENT_READ, (process, connection, note))
+                    waiting.register(os.pidfd_open(process), selectors.EVENT_READ, (process, connection, note))
                 else:
                     _attend(waiting, key)
 
@@ -119,7 +138,7 @@ def _received(connection: socket.socket) -> Program:
 
 def _attend(waiting: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
     """Hand on a signal, end the process of a client that was killed, or tell a client how its process ended."""
-    process, connection = key.data
+    process, connection, note = key.data
     if key.fileobj is connection:
         number = connection.recv(16)
         with contextlib.suppress(ProcessLookupError):
@@ -130,6 +149,7 @@ def _attend(waiting: selectors.BaseSelector, key: selectors.SelectorKey) -> None
     waiting.unregister(key.fd)
     os.close(key.fd)
     status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    note.unlink(missing_ok=True)
     if connection in waiting.get_map():
         waiting.unregister(connection)
         connection.send(str(status).encode())
@@ -146,7 +166,13 @@ def ask(address: str, words: list[str]) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST_REQUEST)
         connection.connect(address)
         files.remove(connection.fileno()) if connection.fileno() in files else None
-        request = {"words": words, "folder": os.getcwd(), "environment": dict(os.environ), "files": files}
+        request = {
+            "words": words,
+            "stands_for_it": os.getpid(),
+            "folder": os.getcwd(),
+            "environment": dict(os.environ),
+            "files": files,
+        }
         socket.send_fds(connection, [json.dumps(request).encode()], files)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             if signal.getsignal(number) != signal.SIG_IGN:

@@ -12,27 +12,17 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.helpers.training_examples import save_tiny, turns
+from tests.helpers.training_examples import turns
 from visatb.data.chat import chat_messages, open_image
 from visatb.data.demo.exchanges import DEMO_TASKS, demo_sample
 from visatb.data.records import RECORD_SCHEMA
 from visatb.errors import VisatbError
 from visatb.evaluation.generate import Generation, LoadedModel, _Predictor, predict
 from visatb.evaluation.predictions import Answer, Asked, Questions
-from visatb.models.families import FAMILIES, load_model, load_processor
+from visatb.models.families import load_model, load_processor
 
 HERE = Generation(batch_size=4, shard_size=5, precision="float32", attention="eager", device="cpu")
 Row = dict[str, Any]
-
-
-@pytest.fixture(scope="module", params=FAMILIES)
-def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny(request.param, tmp_path_factory.mktemp(request.param) / "model")
-
-
-@pytest.fixture(scope="module")
-def llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny("llava", tmp_path_factory.mktemp("llava") / "model")
 
 
 def records(path: Path, numbers: Sequence[int], split: str = "val") -> list[Row]:

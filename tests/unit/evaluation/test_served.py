@@ -17,7 +17,7 @@ from PIL import Image
 
 from tests.helpers.answering_server import Served
 from tests.helpers.judge_server import Answer, JudgeServer, judge_server, refusal, verdict
-from tests.helpers.training_examples import ROOT, save_tiny, turns
+from tests.helpers.training_examples import ROOT, turns
 from visatb.config.endpoints import ServedConfig, check_served
 from visatb.data.demo.exchanges import demo_sample
 from visatb.data.records import RECORD_SCHEMA
@@ -27,23 +27,13 @@ from visatb.evaluation.generate import Generation, LoadedModel
 from visatb.evaluation.jobs import AskedJob, PredictionJob
 from visatb.evaluation.predictions import Questions, answer_all
 from visatb.evaluation.served import ServedModel
-from visatb.models.families import FAMILIES, load_model, load_processor
+from visatb.models.families import load_model, load_processor
 from visatb.runtime.cli import as_json
 
 HERE = Generation(batch_size=4, shard_size=5, precision="float32", attention="sdpa", device="cpu")
 LIMITS = {"vqa": 3, "caption": 7}
 ORIENTATION = 0x0112
 Row = dict[str, Any]
-
-
-@pytest.fixture(scope="module", params=FAMILIES)
-def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny(request.param, tmp_path_factory.mktemp(request.param) / "model")
-
-
-@pytest.fixture(scope="module")
-def llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny("llava", tmp_path_factory.mktemp("llava") / "model")
 
 
 def pictures(folder: Path, number: int) -> str:

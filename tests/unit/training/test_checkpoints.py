@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 import torch
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
+from tests.helpers import warm
 from tests.helpers.methods import method_of
 from tests.helpers.training_examples import (
     LAMBDAS,
@@ -28,21 +28,10 @@ from tests.helpers.training_examples import (
     weights_in,
 )
 from visatb.errors import VisatbError
-from visatb.models.families import FAMILIES
 from visatb.runtime.digests import folder_digest
 from visatb.training.checkpoints import Checkpoints, deepspeed_layout, is_intact, mark_complete
 from visatb.training.fit import described
 from visatb.training.history import History
-
-
-@pytest.fixture(scope="module", params=FAMILIES)
-def family(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def base(family: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny(family, tmp_path_factory.mktemp(family) / "base")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +58,7 @@ def kill_after(step: int, folder: Path, base: Path, data: Path, **changes: Any) 
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
+    warm.kill(process)
     process.communicate()
     assert not (folder / "model").exists()
     return found[0].parent

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from transformers import PrinterCallback, ProcessorMixin, TrainingArguments
+from transformers import PrinterCallback, ProcessorMixin
 
-from tests.helpers.gradients import Recorder, Samples, distance, gradients_of
+from tests.helpers.gradients import Recorder, Samples, distance, gradients_of, one_epoch
 from tests.helpers.reference_training import equation_2
 from tests.helpers.training_examples import (
     LAMBDAS,
@@ -200,21 +200,7 @@ def test_loss_and_gradient_are_those_of_equation_2_with_shares(
     tmp_path: Path, family: str, samples: list[Sample], size: int, accumulation: int, weight: float
 ) -> None:
     recorder = Recorder()
-    arguments = TrainingArguments(
-        output_dir=str(tmp_path),
-        per_device_train_batch_size=size,
-        gradient_accumulation_steps=accumulation,
-        num_train_epochs=1,
-        train_sampling_strategy="sequential",
-        logging_steps=1,
-        save_strategy="no",
-        max_grad_norm=0.0,
-        use_cpu=True,
-        dataloader_pin_memory=False,
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to=[],
-    )
+    arguments = one_epoch(tmp_path, size, accumulation)
     trainer = VitwTrainer(
         model=model_of(family),
         args=arguments,

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import PrinterCallback, TrainingArguments
+from transformers import PrinterCallback
 
-from tests.helpers.gradients import Gradients, Recorder, Samples, distance, gradients_of
+from tests.helpers.gradients import Gradients, Recorder, Samples, distance, gradients_of, one_epoch
 from tests.helpers.methods import method_of
 from tests.helpers.reference_training import SILENT, equation_2, token_losses
 from tests.helpers.training_examples import LAMBDAS, TASKS, model_of, packing, processor_of, sample
@@ -61,22 +61,7 @@ def trained(
 ) -> tuple[Recorder, VitwTrainer]:
     """Train for one epoch, in the samples' order, and return what each step's gradient and loss were."""
     recorder = Recorder()
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=size,
-        gradient_accumulation_steps=accumulation,
-        num_train_epochs=1,
-        train_sampling_strategy="sequential",
-        logging_steps=1,
-        save_strategy="no",
-        max_grad_norm=0.0,
-        use_cpu=True,
-        dataloader_pin_memory=False,
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to=[],
-        **options,
-    )
+    arguments = one_epoch(folder, size, accumulation, **options)
     model = model_of(family)
     if packs:
         attend_by_sample(model, "eager")

@@ -6,19 +6,8 @@ from typing import Any
 import pytest
 
 from tests.helpers.reference_training import EPOCHS, TOLERANCE, Reference, hard_samples, train_by_hand
-from tests.helpers.training_examples import LAMBDAS, machine, mixture, save_tiny, training_job, weights_in
-from visatb.models.families import FAMILIES
+from tests.helpers.training_examples import LAMBDAS, machine, mixture, training_job, weights_in
 from visatb.training.fit import fit
-
-
-@pytest.fixture(scope="module", params=FAMILIES)
-def family(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def base(family: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny(family, tmp_path_factory.mktemp(family) / "base")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from safetensors.torch import save_file
 
-from tests.helpers import train_in_parts
+from tests.helpers import train_in_parts, warm
 from tests.helpers.reference_training import EPOCHS, TOLERANCE, Reference, hard_samples, train_by_hand
 from tests.helpers.training_examples import (
     ROOT,
@@ -68,7 +68,7 @@ def kill_after_step_3(process: Popen[str], folder: Path, rank: int | None = None
         assert time.monotonic() < deadline
         time.sleep(0.005)
     ranks = [child for child in psutil.Process(process.pid).children() if "RANK" in child.environ()]
-    (psutil.Process(process.pid) if rank is None else ranks[rank]).kill()
+    warm.kill(process) if rank is None else ranks[rank].kill()
     said, _ = process.communicate(timeout=120)
     assert process.returncode != 0, said
     assert not psutil.wait_procs(ranks, timeout=60)[1]
