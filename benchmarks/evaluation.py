@@ -27,7 +27,7 @@ from side_by_side import medians, ratio, taking_turns, write_figures
 
 from visatb.data.chat import chat_messages, open_image
 from visatb.evaluation.generate import Generation, LoadedModel
-from visatb.evaluation.predictions import Asked
+from visatb.evaluation.predictions import SamplePrompt
 from visatb.models.families import load_model, load_processor
 from visatb.runtime.files import read_parquet
 
@@ -35,16 +35,16 @@ AUTHORS_LIMIT = 2048
 Texts = list[str]
 
 
-def asked_questions(arguments: argparse.Namespace) -> list[Asked]:
+def asked_questions(arguments: argparse.Namespace) -> list[SamplePrompt]:
     """Return the first val samples of every task."""
     asked = []
     for task, limit in (word.split("=", 1) for word in arguments.max_new_tokens):
         for row in read_parquet(Path(arguments.records) / task / "val.parquet").to_pylist()[: arguments.samples]:
-            asked.append(Asked(row["id"], row["conversations"][:-1], row["image"], int(limit), task))
+            asked.append(SamplePrompt(row["id"], row["conversations"][:-1], row["image"], int(limit), task))
     return asked
 
 
-def answered_by_predictor(model: LoadedModel, asked: Sequence[Asked]) -> Texts:
+def answered_by_predictor(model: LoadedModel, asked: Sequence[SamplePrompt]) -> Texts:
     """Return the predictor's answers."""
     return [answer["prediction"] for answer in model.answer(asked, lambda _: None)]
 
@@ -60,13 +60,13 @@ class AuthorsWay:
         self._model.generation_config.pad_token_id = self._processor.tokenizer.pad_token_id
 
     @torch.inference_mode()
-    def __call__(self, asked: Sequence[Asked]) -> Texts:
+    def __call__(self, asked: Sequence[SamplePrompt]) -> Texts:
         """Return the answers, each up to its task's limit."""
         autocast = self._how.device == "cpu" and self._how.precision == "bfloat16"
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
             return [self._one(sample) for sample in asked]
 
-    def _one(self, sample: Asked) -> str:
+    def _one(self, sample: SamplePrompt) -> str:
         inputs = self._processor.apply_chat_template(
             chat_messages(sample.turns, open_image(sample.image) if sample.image else None),
             tokenize=True,
@@ -80,7 +80,7 @@ class AuthorsWay:
 
 
 def timed(
-    way: Callable[[Sequence[Asked]], Texts], asked: Sequence[Asked], cpu: list[float], told: list[Texts]
+    way: Callable[[Sequence[SamplePrompt]], Texts], asked: Sequence[SamplePrompt], cpu: list[float], told: list[Texts]
 ) -> Callable[[], float]:
     """Return what measures samples per second; processor seconds and answers go into the lists."""
 
@@ -101,7 +101,7 @@ def main() -> None:
     how = Generation(arguments.batch_size, 256, arguments.precision, arguments.attention, arguments.device)
     asked = asked_questions(arguments)
     batched, alone = (LoadedModel(arguments.model, one) for one in (how, replace(how, batch_size=1)))
-    ways: dict[str, Callable[[Sequence[Asked]], Texts]] = {
+    ways: dict[str, Callable[[Sequence[SamplePrompt]], Texts]] = {
         "batched": lambda some: answered_by_predictor(batched, some),
         "one_by_one": lambda some: answered_by_predictor(alone, some),
         "authors": AuthorsWay(arguments.model, how),

@@ -20,7 +20,7 @@ TRAINED = [run.name for run in EXPERIMENT.trained_runs]
 PREPARATION = [run.name for run in EXPERIMENT.preparation_runs if run.name in TRAINED]
 SINGLE = [run.name for run in EXPERIMENT.final_runs if run.kind == "single" and run.name not in PREPARATION]
 FINAL = [run.name for run in EXPERIMENT.final_runs if run.kind != "single"]
-EVALUATIONS = [one for on in ("val", "test") for one in EXPERIMENT.evaluations(on)]
+EVALUATIONS = [evaluation for on in ("val", "test") for evaluation in EXPERIMENT.evaluations(on)]
 # The runs and splits of which one job answers all tasks, and one scores them.
 TOGETHER = {
     (run.name, split)
@@ -108,8 +108,8 @@ def model_name(wildcards):
 
 def tasks_to_answer(wildcards):
     """All at once, but one by one where some are not asked."""
-    one = wildcards.get("task")
-    return [one] if one else EXPERIMENT.answered_tasks(wildcards.run, wildcards.split)
+    task = wildcards.get("task")
+    return [task] if task else EXPERIMENT.answered_tasks(wildcards.run, wildcards.split)
 
 
 def records_to_answer(wildcards):

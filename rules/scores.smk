@@ -59,7 +59,7 @@ if KEPT.scores:
             )
 
 
-if KEPT.completed:
+if KEPT.extrapolated:
 
     ruleorder: complete_scores > score_alone
 
@@ -75,7 +75,7 @@ if KEPT.completed:
         benchmark:
             benchmark_of("complete_scores/{run}.{split}.{task}")
         wildcard_constraints:
-            run=evaluation_of(sorted(KEPT.completed)),
+            run=evaluation_of(sorted(KEPT.extrapolated)),
         priority: 45
         conda:
             "../envs/evaluate.yaml"

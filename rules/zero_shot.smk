@@ -6,7 +6,7 @@ from visatb.experiment.jobs.evaluation import grading_job, zero_shot_job, zero_s
 
 ZERO_SHOT = benchmarks(EXPERIMENT.config)
 ANSWERING = methods(EXPERIMENT.config)
-GRADED = [one.name for one in ZERO_SHOT if one.is_judged]
+GRADED = [benchmark.name for benchmark in ZERO_SHOT if benchmark.is_judged]
 
 if ZERO_SHOT:
     SERVED = EXPERIMENT.config.zero_shot.endpoint is not None
@@ -17,11 +17,15 @@ if ZERO_SHOT:
     rule zero_shot:
         input:
             model="<results>/runs/{run}/model",
-            data=found_files([pattern for one in ZERO_SHOT for pattern in one.data]),
+            data=found_files([pattern for benchmark in ZERO_SHOT for pattern in benchmark.data]),
         output:
-            scores=[f"<results>/zero_shot/{{run}}/{one.name}.json" for one in ZERO_SHOT if not one.is_judged],
+            scores=[
+                f"<results>/zero_shot/{{run}}/{benchmark.name}.json"
+                for benchmark in ZERO_SHOT
+                if not benchmark.is_judged
+            ],
             account="<results>/zero_shot/{run}/lmms_eval.json",
-            samples=[f"<results>/zero_shot/{{run}}/{one.name}.samples.jsonl" for one in ZERO_SHOT],
+            samples=[f"<results>/zero_shot/{{run}}/{benchmark.name}.samples.jsonl" for benchmark in ZERO_SHOT],
         log:
             log_of("zero_shot/{run}"),
         benchmark:
@@ -50,7 +54,7 @@ if ZERO_SHOT:
 
     rule collect_zero_shot:
         input:
-            [f"<results>/zero_shot/{run}/{one.name}.json" for run in ANSWERING for one in ZERO_SHOT],
+            [f"<results>/zero_shot/{run}/{benchmark.name}.json" for run in ANSWERING for benchmark in ZERO_SHOT],
         output:
             table="<results>/zero_shot.tsv",
             markdown="<results>/zero_shot.md",

@@ -44,9 +44,9 @@ def collect_provenance(
     """
     from visatb.experiment.provenance import provenance, provenance_table
 
-    found = provenance(experiment, config, source, mixtures, runs, programs or {})
-    write_json(output, found)
-    write_table(table, provenance_table(found))
+    values = provenance(experiment, config, source, mixtures, runs, programs or {})
+    write_json(output, values)
+    write_table(table, provenance_table(values))
 
 
 if __name__ == "__main__":

@@ -38,8 +38,8 @@ def keep_scores(job: KeptJob, scores: Path, records: Path, output: Path) -> None
     """
     from visatb.scores.imported import kept_table
 
-    here = read_parquet(records, ["id", "image"])
-    write_parquet(output, kept_table(str(scores), read_parquet(scores), job.metrics, here))
+    own_records = read_parquet(records, ["id", "image"])
+    write_parquet(output, kept_table(str(scores), read_parquet(scores), job.metrics, own_records))
 
 
 def complete_scores(task: str, mini: Path, before_mini: Path, before_plus: Path, output: Path) -> None:
@@ -52,10 +52,10 @@ def complete_scores(task: str, mini: Path, before_mini: Path, before_plus: Path,
         before_plus: scores of the run as it was before.
         output: scores, Parquet.
     """
-    from visatb.scores.completed import completed_table
+    from visatb.scores.extrapolated import extrapolated_table
 
     files = {"mini": mini, "before-mini": before_mini, "before-plus": before_plus}
-    write_parquet(output, completed_table(task, {name: read_parquet(file) for name, file in files.items()}))
+    write_parquet(output, extrapolated_table(task, {name: read_parquet(file) for name, file in files.items()}))
 
 
 def collect_benchmark(

@@ -22,7 +22,10 @@ def zero_shot(job: ZeroShotJob, model: Path, output: Path, threads: int = 1) -> 
     from visatb.evaluation.zero_shot.lmms_eval import asking_of
     from visatb.evaluation.zero_shot.run import ask_benchmarks
 
-    benchmarks = [Benchmark.of(one.name, one.task, one.metric, one.data, one.image_folder) for one in job.benchmarks]
+    benchmarks = [
+        Benchmark.of(benchmark.name, benchmark.task, benchmark.metric, benchmark.data, benchmark.image_folder)
+        for benchmark in job.benchmarks
+    ]
     ask_benchmarks(f"zero-shot {job.run}", benchmarks, asking_of(job, model, _device(job), threads), output)
 
 
@@ -72,9 +75,9 @@ def collect_zero_shot(job: ZeroShotTableJob, scores: Path, table: Path, markdown
     from visatb.scores.columns import Column
 
     columns = [Column(name, "score", is_better) for name, is_better in job.higher_is_better.items()]
-    found = zero_shot_scores(scores, job.methods, list(job.higher_is_better))
-    rows = zero_shot_table(found, job.methods, columns)
-    write_table(tidy, found)
+    gathered = zero_shot_scores(scores, job.methods, list(job.higher_is_better))
+    rows = zero_shot_table(gathered, job.methods, columns)
+    write_table(tidy, gathered)
     write_table(table, rows)
     lower = [column for column in columns if not column.higher_is_better]
     write_text(markdown, markdown_table(methods_table(rows, lower)))

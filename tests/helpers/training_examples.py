@@ -139,12 +139,17 @@ def training_command(
     return [*line, *(text for name, path in places.items() for text in (f"--{name}", str(path)))]
 
 
+def _environment() -> dict[str, str]:
+    # By the last one torchrun starts its processes.
+    own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "PYTHON_EXEC": warm.python()}
+    return os.environ | own
+
+
 def start_training(folder: Path, base: Path, mixture: Path, **options: Any) -> subprocess.Popen[str]:
-    """Start `training_command`: one process is a fork of a warm one, which `warm.kill` kills."""
-    line = training_command(folder, base, mixture, **options)
+    """Start `training_command`, each process as a fork of a warm one, which `warm.kill` kills."""
     return subprocess.Popen(
-        line if options.get("processes", 1) > 1 else warm.started_warm(line),
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"},
+        warm.started_warm(training_command(folder, base, mixture, **options)),
+        env=_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -154,9 +159,7 @@ def start_training(folder: Path, base: Path, mixture: Path, **options: Any) -> s
 def train(folder: Path, base: Path, mixture: Path, **options: Any) -> str:
     """Train to the end and return what was said."""
     line = warm.started_warm(training_command(folder, base, mixture, **options))
-    # By the last one torchrun starts its processes.
-    environment = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "PYTHON_EXEC": warm.python()}
-    done = subprocess.run(line, env=os.environ | environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(line, env=_environment(), capture_output=True, text=True, timeout=300, check=False)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     return said

@@ -23,6 +23,10 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 IMPORTED = (
     *("torch", "transformers", "visatb.training.fit", "visatb.training.pretraining", "visatb.evaluation.generate"),
@@ -54,7 +58,7 @@ def fork_of(process: int) -> int | None:
     return int(note.read_text()) if note.exists() else None
 
 
-def kill(process: "subprocess.Popen[str]") -> None:
+def kill(process: "subprocess.Popen[str] | psutil.Process") -> None:
     """Kill a process, and first the fork that it stands for, if it is one of the warm interpreter."""
     if fork := fork_of(process.pid):
         with contextlib.suppress(ProcessLookupError):

@@ -41,11 +41,11 @@ class Unlearned:
 
     column: str
     group: str
-    found: str
+    fault: str
     done: str
 
     def __str__(self) -> str:
-        return f"{self.column}: {self.found}; {self.done}"
+        return f"{self.column}: {self.fault}; {self.done}"
 
 
 @dataclass(frozen=True)
@@ -155,22 +155,22 @@ def _errors_of_gaps(errors: pd.Series | None, names: Names) -> Floats:
 
 def _screen(values: Floats, noise: Floats, design: Design) -> tuple[Screening, list[Unlearned]]:
     names, layout, settings = design.names, design.layout, design.settings
-    found = _ill_posed_columns(values, noise, names, layout)
-    if found and settings.on_unlearned == "error":
-        lines = [f"{names.columns[column]}: {words}" for column, words in found.items()]
+    ill_posed = _ill_posed_columns(values, noise, names, layout)
+    if ill_posed and settings.on_unlearned == "error":
+        lines = [f"{names.columns[column]}: {words}" for column, words in ill_posed.items()]
         raise VisatbError(
             f"columns of the validation matrix from which nothing can be measured:\n{bullet_list(lines)}\n"
             "Give these tasks more validation samples or training data, or set on_unlearned to drop or clip."
         )
-    ill = np.isin(np.arange(len(names.columns)), list(found))
+    ill = np.isin(np.arange(len(names.columns)), list(ill_posed))
     kept = np.ones_like(ill) if settings.on_unlearned == "clip" else ~ill
     if not kept.any():
-        lines = [f"{names.columns[column]}: {words}" for column, words in found.items()]
+        lines = [f"{names.columns[column]}: {words}" for column, words in ill_posed.items()]
         raise VisatbError(f"no column of the validation matrix can be used:\n{bullet_list(lines)}")
-    groups = [names.groups[layout.group_of[column]] for column in found]
+    groups = [names.groups[layout.group_of[column]] for column in ill_posed]
     unlearned = [
         Unlearned(names.columns[column], group, words, _done(group, kept, names, layout))
-        for (column, words), group in zip(found.items(), groups, strict=True)
+        for (column, words), group in zip(ill_posed.items(), groups, strict=True)
     ]
     return Screening(ill, kept, noise), unlearned
 
@@ -180,20 +180,20 @@ def _ill_posed_columns(values: Floats, noise: Floats, names: Names, layout: Layo
     scale = equations.column_scale(values)
     gap = equations.changes(values / scale, layout)[1]
     ratio = equations.difficulty_ratio(values / scale, layout)[1]
-    found = {}
+    faults = {}
     for column in range(gap.size):
         own, unit = layout.trained[layout.group_of[column]], scale[0, column]
         better = "above" if layout.sign[column] > 0 else "below"
         scores = [f"V({names.runs[row]}) = {values[row, column]:.6g}" for row in (own, layout.baseline)]
         if gap[column] <= equations.ROUNDING:
-            found[column] = f"{scores[0]} is not {better} {scores[1]}"
+            faults[column] = f"{scores[0]} is not {better} {scores[1]}"
         elif gap[column] <= noise[column] / unit:
             limit = f"{NOISE:g} standard errors of their difference = {noise[column]:.6g}"
-            found[column] = f"{scores[0]} is {better} {scores[1]} by no more than its noise ({limit})"
+            faults[column] = f"{scores[0]} is {better} {scores[1]} by no more than its noise ({limit})"
         elif ratio[column] <= equations.ROUNDING:
             row = (layout.full if layout.sign[column] > 0 else layout.small)[column]
-            found[column] = f"V({names.runs[row]}) = {values[row, column]:.6g} is not above 0, so D is undefined"
-    return found
+            faults[column] = f"V({names.runs[row]}) = {values[row, column]:.6g} is not above 0, so D is undefined"
+    return faults
 
 
 def _done(group: str, kept: Booleans, names: Names, layout: Layout) -> str:

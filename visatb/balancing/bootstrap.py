@@ -60,11 +60,11 @@ def replicate(point: Balance, samples: Sequence[PairedSamples], replicates: int 
     names = point.names
     values = np.zeros((replicates, len(names.runs), len(names.columns)))
     deviations = seed_deviations(samples, names, replicates, seed)
-    for place, (column, found) in enumerate(by_column(samples, names.scored).items()):
-        drawn = replicate_scores(found, replicates, seed)
+    for number, (column, paired) in enumerate(by_column(samples, names.scored).items()):
+        drawn = replicate_scores(paired, replicates, seed)
         for row, run in ((row, run) for row, run in enumerate(names.runs) if column in names.needs[run]):
-            again = [found.runs.index(name) for name in names.repetitions[run]]
-            values[:, row, place] = drawn[:, again].mean(axis=1) + deviations[:, row, place]
+            again = [paired.runs.index(name) for name in names.repetitions[run]]
+            values[:, row, number] = drawn[:, again].mean(axis=1) + deviations[:, row, number]
     measures = equations.measure(values, point.layout, point.screening)
     return Replicates(values, measures, equations.weigh(measures, point.settings.alphas, point.temperature))
 

@@ -109,7 +109,7 @@ def _cheapest(shares: Floats) -> Floats:
 
 
 def _of_task(pilot: Sequence[PairedSamples], columns: Sequence[Column], task: str) -> list[PairedSamples]:
-    return [one for one, column in zip(pilot, columns, strict=True) if column.task == task]
+    return [paired for paired, column in zip(pilot, columns, strict=True) if column.task == task]
 
 
 def _variances(point: Balance, matrix: pd.DataFrame, samples: Sequence[PairedSamples]) -> Floats:
@@ -117,14 +117,14 @@ def _variances(point: Balance, matrix: pd.DataFrame, samples: Sequence[PairedSam
     values = array_of(matrix, point.names)
     scale = equations.column_scale(values)[0]
     moved: Floats | None = None
-    for one in samples:
-        place = point.names.columns.index(one.column)
-        _, above, below = one.image_sums()
+    for paired in samples:
+        column = point.names.columns.index(paired.column)
+        _, above, below = paired.image_sums()
         influence = influences(above, below)
         for row, run in enumerate(point.names.runs):
-            if one.column in point.names.needs[run]:
-                again = [one.runs.index(name) for name in point.names.repetitions[run]]
-                slope = _slope(point, values, row, place, STEP * scale[place])
+            if paired.column in point.names.needs[run]:
+                again = [paired.runs.index(name) for name in point.names.repetitions[run]]
+                slope = _slope(point, values, row, column, STEP * scale[column])
                 change = slope[:, None] * influence[again].mean(axis=0)
                 moved = change if moved is None else moved + change
     assert moved is not None
@@ -133,10 +133,10 @@ def _variances(point: Balance, matrix: pd.DataFrame, samples: Sequence[PairedSam
     return variances
 
 
-def _slope(point: Balance, values: Floats, row: int, place: int, step: float) -> Floats:
+def _slope(point: Balance, values: Floats, row: int, column: int, step: float) -> Floats:
     """Return [G] the derivative of every lambda by one score."""
     pair = np.stack([values, values])
-    pair[:, row, place] += (-step, step)
+    pair[:, row, column] += (-step, step)
     measures = equations.measure(pair, point.layout, point.screening)
     total = equations.weigh(measures, point.settings.alphas, point.temperature).total
     slope: Floats = (total[1] - total[0]) / (2 * step)

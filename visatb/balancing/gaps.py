@@ -21,10 +21,10 @@ def gap_standard_errors(samples: Sequence[PairedSamples], design: Design) -> pd.
     names, layout = design.names, design.layout
     errors, base = {}, names.runs[layout.baseline]
     seeds = dict(zip(names.columns, seed_variances(samples, names), strict=True))
-    for column, found in by_column(samples, names.scored).items():
+    for column, paired in by_column(samples, names.scored).items():
         own = names.runs[layout.trained[layout.group_of[names.columns.index(column)]]]
-        _, numerators, denominators = found.image_sums()
-        rows = {run: [found.runs.index(again) for again in names.repetitions[run]] for run in (own, base)}
+        _, numerators, denominators = paired.image_sums()
+        rows = {run: [paired.runs.index(again) for again in names.repetitions[run]] for run in (own, base)}
         moved = influences(numerators, denominators)
         gap = moved[rows[own]].mean(axis=0) - moved[rows[base]].mean(axis=0)
         between = seeds[column] * sum(1 / len(again) for run, again in rows.items() if run != "base")

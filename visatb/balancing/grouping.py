@@ -57,7 +57,7 @@ class Grouping:
             for other, tasks in self.groups.items()
             if other != name
         }
-        return min(others.items(), key=lambda one: one[1]) if others else ("", np.nan)
+        return min(others.items(), key=lambda pair: pair[1]) if others else ("", np.nan)
 
 
 def contribution_distances(C: pd.DataFrame, not_measured: Collection[str] = ()) -> pd.DataFrame:

@@ -20,7 +20,7 @@ def validation_matrix(samples: Sequence[PairedSamples], repetitions: Mapping[str
         samples: what the trainings scored in each column.
         repetitions: run -> the trainings that its score is the mean of, itself first.
     """
-    columns = {one.column: pd.Series(one.scores(), index=list(one.runs)) for one in samples}
+    columns = {paired.column: pd.Series(paired.scores(), index=list(paired.runs)) for paired in samples}
     scores = pd.DataFrame(columns)
     means = {run: scores.reindex(list(trained)).mean(skipna=False) for run, trained in repetitions.items()}
     return pd.DataFrame(means).T.reindex(columns=list(columns))
@@ -45,11 +45,11 @@ def array_of(matrix: pd.DataFrame, names: Names) -> Floats:
     return np.where(needed, ordered, 0.0)
 
 
-def _axis_problems(what: str, found: Sequence[object], wanted: Sequence[str]) -> Iterator[str]:
+def _axis_problems(what: str, given: Sequence[object], wanted: Sequence[str]) -> Iterator[str]:
     for name in wanted:
-        if name not in found:
+        if name not in given:
             yield f"{what} {name} is missing"
-    for extra, count in Counter(found).items():
+    for extra, count in Counter(given).items():
         if extra not in wanted:
             yield f"{what} {extra} is not expected here"
         elif count > 1:

@@ -101,5 +101,5 @@ def is_reserved(name: str) -> bool:
 
 def _repeated(text: str) -> tuple[str, int]:
     """Return the name without a repetition's ending, and the repetition; 0 where there is no such ending."""
-    found = _REPETITION.fullmatch(text)
-    return (found[1], int(found[2])) if found else (text, 0)
+    match = _REPETITION.fullmatch(text)
+    return (match[1], int(match[2])) if match else (text, 0)

@@ -35,8 +35,10 @@ def seed_deviations(samples: Sequence[PairedSamples], names: Names, replicates: 
     if not repeated:
         return np.zeros((replicates, len(names.runs), len(names.columns)))
     between, noise = _between_and_noise(samples, names)
-    found = by_column(samples, names.scored)
-    pool = np.stack([_centred(found[name].scores(), found[name], names, repeated) for name in names.columns], axis=1)
+    samples_of = by_column(samples, names.scored)
+    pool = np.stack(
+        [_centred(samples_of[name].scores(), samples_of[name], names, repeated) for name in names.columns], axis=1
+    )
     pool /= np.sqrt(np.where(between > 0, (pool**2).sum(axis=0), 1.0))
     generator, freedom = np.random.default_rng([seed, STREAM]), _freedom(names)
     drawn = between * freedom / generator.chisquare(freedom, (replicates, len(names.columns)))
@@ -51,13 +53,13 @@ def seed_deviations(samples: Sequence[PairedSamples], names: Names, replicates: 
 
 def _between_and_noise(samples: Sequence[PairedSamples], names: Names) -> tuple[Floats, Floats]:
     """Return the variance between repetitions [K], and the part of it that is chance in the samples."""
-    found, repeated = by_column(samples, names.scored), _repeated(names)
+    samples_of, repeated = by_column(samples, names.scored), _repeated(names)
     between, noise = np.zeros(len(names.columns)), np.zeros(len(names.columns))
-    for place, one in enumerate(found[column] for column in names.columns) if repeated else ():
-        _, numerators, denominators = one.image_sums()
-        chance = spread(_centred(influences(numerators, denominators), one, names, repeated))
-        between[place] = (_centred(one.scores(), one, names, repeated) ** 2).sum() / _freedom(names)
-        noise[place] = (chance**2).sum() / _freedom(names)
+    for number, paired in enumerate(samples_of[column] for column in names.columns) if repeated else ():
+        _, numerators, denominators = paired.image_sums()
+        chance = spread(_centred(influences(numerators, denominators), paired, names, repeated))
+        between[number] = (_centred(paired.scores(), paired, names, repeated) ** 2).sum() / _freedom(names)
+        noise[number] = (chance**2).sum() / _freedom(names)
     return between, noise
 
 
@@ -72,4 +74,4 @@ def _freedom(names: Names) -> int:
 def _centred(values: Floats, samples: PairedSamples, names: Names, repeated: Sequence[str]) -> Floats:
     """Return the rows of ``values`` that belong to repeated runs, less the mean over their run's repetitions."""
     rows = [values[[samples.runs.index(again) for again in names.repetitions[run]]] for run in repeated]
-    return np.concatenate([one - one.mean(axis=0) for one in rows])
+    return np.concatenate([repeats - repeats.mean(axis=0) for repeats in rows])

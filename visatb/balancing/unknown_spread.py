@@ -21,7 +21,12 @@ def unknown_notes(point: Balance, unknown: Scores) -> list[str]:
         number = point.names.columns.index(column)
         own = point.names.runs[point.layout.trained[point.layout.group_of[number]]]
         baseline = point.names.runs[point.layout.baseline]
-        within = [run for one in (baseline, own) for run in point.names.repetitions[one] if run in runs]
+        within = [
+            repetition
+            for original in (baseline, own)
+            for repetition in point.names.repetitions[original]
+            if repetition in runs
+        ]
         if within:
             lines.append(
                 f"{column}: the noise of V({'), V('.join(within)}) is not known, so its gap was taken as it is"
@@ -41,9 +46,11 @@ def hide_unknown(point: Balance, drawn: Replicates, unknown: Scores) -> Replicat
     parts = np.array([C_out.any(), C_in.any(), D.any()])
     weight = bool((parts & (np.array(point.settings.alphas) > 0)).any())
     measures = Measures(
-        *(np.where(mask, np.nan, one) for mask, one in zip((C, C_out, C_in, D), drawn.measures, strict=True))
+        *(np.where(mask, np.nan, values) for mask, values in zip((C, C_out, C_in, D), drawn.measures, strict=True))
     )
-    weights = Weights(*(np.where(mask, np.nan, one) for mask, one in zip((*parts, weight), drawn.weights, strict=True)))
+    weights = Weights(
+        *(np.where(mask, np.nan, values) for mask, values in zip((*parts, weight), drawn.weights, strict=True))
+    )
     return replace(drawn, measures=measures, weights=weights)
 
 

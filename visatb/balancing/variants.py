@@ -21,10 +21,10 @@ def variant_blocks(
     aspects = {name: _aspects(chosen) for name, chosen in settings.items()}
     own = aspects.pop(reference)
     blocks: dict[tuple[str, ...], Block] = {}
-    for name, said in aspects.items():
-        changed = tuple(key for key in own if said[key] != own[key])
+    for name, words in aspects.items():
+        changed = tuple(key for key in own if words[key] != own[key])
         if name in shown:
-            blocks.setdefault(changed, {})[name] = ", ".join(said[key] for key in changed) or f"as it is, {name}"
+            blocks.setdefault(changed, {})[name] = ", ".join(words[key] for key in changed) or f"as it is, {name}"
     for changed, block in blocks.items():
         if reference in shown:
             block[reference] = ", ".join(own[key] for key in changed) or "as it is"

@@ -20,7 +20,7 @@ from visatb.config.balancing import BalanceSettings
 from visatb.errors import VisatbError
 from visatb.runtime.files import read_parquet, write_json, write_parquet, write_table
 from visatb.scores.columns import Column, column_names
-from visatb.scores.origins import COMPLETED, MEASURED, reuse_notes
+from visatb.scores.origins import EXTRAPOLATED, MEASURED, reuse_notes
 from visatb.scores.paired import PairedSamples, scored_samples
 from visatb.scores.table import about_scores
 
@@ -67,11 +67,11 @@ def score_origins(
     """Return (run, task) -> where its validation scores come from, of those that were not measured here."""
     tasks = dict(zip(column_names(columns), [column.task for column in columns], strict=True))
     cells = dict.fromkeys((run, tasks[name]) for run, needed in needs.items() for name in needed)
-    found = {
+    origins = {
         (run, task): about_scores(read_parquet(Path(folder) / run / "val" / f"{task}.parquet", ["id"]))["origin"]
         for run, task in cells
     }
-    return {cell: origin for cell, origin in found.items() if origin != MEASURED}
+    return {cell: origin for cell, origin in origins.items() if origin != MEASURED}
 
 
 def measured_balance(
@@ -98,7 +98,7 @@ def measured_balance(
 
 def _unknown_spreads(samples: Sequence[PairedSamples]) -> dict[str, tuple[str, ...]]:
     """Return column -> the runs whose scores have no known spread."""
-    return {one.column: one.unknown_spread for one in samples if one.unknown_spread}
+    return {paired.column: paired.unknown_spread for paired in samples if paired.unknown_spread}
 
 
 def measure_weights(
@@ -126,7 +126,7 @@ def measure_weights(
     origins = origins or {}
     reused = reuse_notes(origins)
     approximate = {
-        name: [run for (run, task), origin in origins.items() if task == column.task and origin == COMPLETED]
+        name: [run for (run, task), origin in origins.items() if task == column.task and origin == EXTRAPOLATED]
         for name, column in zip(design.names.columns, design.columns, strict=True)
     }
     return WeightTables(
@@ -143,7 +143,7 @@ def measure_weights(
             "notes": [*point.notes, *unknown_notes(point, _unknown_spreads(samples))],
             "remarks": list(notes),
             **_widest(bounds),
-            "unlearned": [str(one) for one in point.unlearned],
+            "unlearned": [str(column) for column in point.unlearned],
             "not_measured": _not_measured(point),
         },
     )
@@ -151,10 +151,10 @@ def measure_weights(
 
 def _told(settings: BalanceSettings) -> dict[str, Any]:
     """Return the settings as ``balancing.json`` has them: on one level, with the difficulty that was used."""
-    told: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for key, value in settings.model_dump(by_alias=True).items():
-        told |= {f"alpha_{name}": share for name, share in value.items()} if key == "alpha" else {key: value}
-    return told | {"difficulty": settings.difficulty_used}
+        flat |= {f"alpha_{name}": share for name, share in value.items()} if key == "alpha" else {key: value}
+    return flat | {"difficulty": settings.difficulty_used}
 
 
 def _widest(bounds: Intervals) -> dict[str, float]:
@@ -188,7 +188,7 @@ def _difficulty(point: Balance, bounds: Intervals, approximate: Scores) -> pd.Da
 
 def _weights(point: Balance, bounds: Intervals, fixed: Mapping[str, float], reused: Mapping[str, str]) -> pd.DataFrame:
     groups = point.design.groups
-    unlearned = {group: [str(one) for one in point.unlearned if one.group == group] for group in groups}
+    unlearned = {group: [str(column) for column in point.unlearned if column.group == group] for group in groups}
     notes = {
         group: "; ".join([*unlearned[group], *(f"{task}: {reused[task]}" for task in tasks if task in reused)])
         for group, tasks in groups.items()

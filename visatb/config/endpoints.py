@@ -141,5 +141,5 @@ def check_served(endpoint: ServedConfig) -> Iterator[str]:
 
 def longest_reply(parameters: Mapping[str, Any]) -> int | None:
     """Return the most tokens that a reply may have, or None if no parameter bounds it."""
-    found = [parameters[name] for name in LENGTH_PARAMETERS if name in parameters]
-    return min(map(int, found)) if found else None
+    limits = [parameters[name] for name in LENGTH_PARAMETERS if name in parameters]
+    return min(map(int, limits)) if limits else None

@@ -25,11 +25,11 @@ def _construct_unique(loader: UniqueKeyLoader, node: yaml.MappingNode) -> dict[A
         if key_node.tag == MERGE_TAG:
             continue
         key = loader.construct_object(key_node, deep=True)
-        place = f"{key_node.start_mark.name}, line {key_node.start_mark.line + 1}"
+        location = f"{key_node.start_mark.name}, line {key_node.start_mark.line + 1}"
         if not isinstance(key, Hashable):
-            raise VisatbError(f"{place}: a key cannot be a list or a mapping; put text with braces in quotes")
+            raise VisatbError(f"{location}: a key cannot be a list or a mapping; put text with braces in quotes")
         if key in seen:
-            raise VisatbError(f"{place}: the key '{key}' is given twice; keep one")
+            raise VisatbError(f"{location}: the key '{key}' is given twice; keep one")
         seen.add(key)
     return loader.construct_mapping(node, deep=True)
 
@@ -52,8 +52,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, OSError) as error:
         raise VisatbError(f"{path}{_yaml_words(error)}") from error
     if not isinstance(value, dict):
-        found = "nothing" if value is None else f"a {type(value).__name__}"
-        raise VisatbError(f"{path}: expected 'key: value' lines, found {found}")
+        kind = "nothing" if value is None else f"a {type(value).__name__}"
+        raise VisatbError(f"{path}: expected 'key: value' lines, found {kind}")
     return value
 
 
@@ -117,16 +117,16 @@ def validate_leniently(schema: type[Schema], values: Mapping[str, Any]) -> tuple
     """
     mistakes = list(check_keys(values))
     remainder = _copied(values)
-    told = False
+    noted = False
     filled: set[str | int] = set()
     while True:
         try:
             return schema.model_validate(remainder), mistakes
         except ValidationError as error:
-            found = schema_mistakes(schema, error)
-            mistakes += [] if told else found
-            told = True
-            path = found[0].path
+            latest = schema_mistakes(schema, error)
+            mistakes += [] if noted else latest
+            noted = True
+            path = latest[0].path
             if _take_away(remainder, path):
                 continue
             if path[0] in filled:

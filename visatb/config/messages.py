@@ -124,12 +124,12 @@ def _nearest_key(schema: type[BaseModel], path: Path) -> str:
 def _homes(schema: Any, key: str, path: Path = ()) -> Iterator[str]:
     """Yield the places of the schema at which ``key`` is known."""
     for name, field in schema.model_fields.items():
-        here = (*path, field.alias or name)
-        if here[-1] == key:
-            yield place(here)
+        inner = (*path, field.alias or name)
+        if inner[-1] == key:
+            yield place(inner)
         section = _without_none(field.annotation)
         if _is_section(section):
-            yield from _homes(section, key, here)
+            yield from _homes(section, key, inner)
 
 
 def _description(schema: type[BaseModel], path: Path) -> str:

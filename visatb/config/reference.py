@@ -135,10 +135,10 @@ def reference() -> str:
     return "\n\n".join([INTRODUCTION.rstrip(), *experiment, *model]) + "\n"
 
 
-def _sections(schema: type[BaseModel], path: str, told: set[type[BaseModel]] | None = None) -> Iterator[str]:
+def _sections(schema: type[BaseModel], path: str, written: set[type[BaseModel]] | None = None) -> Iterator[str]:
     """Yield the heading, docstring and table of a section, then those of the sections within it, each section once."""
-    told = set() if told is None else told
-    told.add(schema)
+    written = set() if written is None else written
+    written.add(schema)
     if path:
         yield f"### `{path}`"
         yield " ".join((schema.__doc__ or "").split())
@@ -154,8 +154,8 @@ def _sections(schema: type[BaseModel], path: str, told: set[type[BaseModel]] | N
             inner = f"{path}.{key}".lstrip(".") + (".<name>" if is_named else "")
             paths.setdefault(section, []).append(inner)
     for section, places in paths.items():
-        if section not in told:
-            yield from _sections(section, "`, `".join(places), told)
+        if section not in written:
+            yield from _sections(section, "`, `".join(places), written)
 
 
 def _keys(schema: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
@@ -197,8 +197,8 @@ def _type_words(annotation: Any, metadata: list[Any]) -> str:
 
 
 def _bounds(metadata: list[Any]) -> str:
-    found = [(words, _bound(metadata, name)) for name, words in (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))]
-    limits = [f"{words} {bound:.10g}" for words, bound in found if bound is not None]
+    bounds = [(words, _bound(metadata, name)) for name, words in (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))]
+    limits = [f"{words} {bound:.10g}" for words, bound in bounds if bound is not None]
     return f", {' and '.join(limits)}" if limits else ""
 
 

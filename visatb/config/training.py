@@ -74,9 +74,9 @@ class Recipe(Section):
 
         So a key that is new changes no training that does not use it.
         """
-        told = {name: getattr(self, name) for name in Recipe.model_fields}
+        values = {name: getattr(self, name) for name in Recipe.model_fields}
         later = self.later_defaults()
-        return {name: value for name, value in told.items() if name not in later or value != later[name]}
+        return {name: value for name, value in values.items() if name not in later or value != later[name]}
 
     @classmethod
     def later_defaults(cls) -> dict[str, Any]:

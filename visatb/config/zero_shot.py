@@ -40,7 +40,11 @@ def _with_empty_sections(value: object) -> object:
     """Let a list of names, or a name without keys, stand for benchmarks with all their defaults."""
     if isinstance(value, list):
         value = dict.fromkeys(value)
-    return {name: {} if one is None else one for name, one in value.items()} if isinstance(value, dict) else value
+    return (
+        {name: {} if section is None else section for name, section in value.items()}
+        if isinstance(value, dict)
+        else value
+    )
 
 
 _Benchmarks = BeforeValidator(

@@ -37,11 +37,11 @@ class Report:
     bad: Counter[str] = field(default_factory=Counter)
     offenders: list[str] = field(default_factory=list)
 
-    def note(self, place: str, error: BadRecordError) -> None:
-        """Count a bad record, and remember the first few of its kind with their place."""
+    def note(self, location: str, error: BadRecordError) -> None:
+        """Count a bad record, and remember the first few of its kind with their location."""
         self.bad[error.kind] += 1
         if self.bad[error.kind] <= SHOWN_OFFENDERS:
-            self.offenders.append(f"{place}: {error}")
+            self.offenders.append(f"{location}: {error}")
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON values."""

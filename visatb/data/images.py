@@ -44,8 +44,8 @@ class Images(AbstractContextManager["Images"]):
         look = partial(mistake_in, self._folder)
         if self._pool is None and self._processes > 1 and len(new) >= MANY:
             self._pool = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"))
-        found = map(look, new) if self._pool is None else self._pool.map(look, new, chunksize=CHUNK)
-        self._looked_at.update(zip(new, found, strict=True))
+        mistakes = map(look, new) if self._pool is None else self._pool.map(look, new, chunksize=CHUNK)
+        self._looked_at.update(zip(new, mistakes, strict=True))
 
     def path(self, name: object) -> str:
         """Return the path of an image from the working directory; raise `BadRecordError` if it cannot be used."""

@@ -1,4 +1,4 @@
-"""Annotation files record by record, each with its place, without holding a file's parsed records all at once."""
+"""Annotation files record by record, each with its location, without holding a file's parsed records all at once."""
 
 import codecs
 import json
@@ -20,7 +20,7 @@ _NO_UTF8 = "not UTF-8 text ({}); save the file as UTF-8"
 
 
 def located_records(path: Path) -> Iterator[tuple[str, int, Any]]:
-    """Yield (place, bytes read so far, record) of a JSON list, or of JSON lines (``.jsonl``).
+    """Yield (location, bytes read so far, record) of a JSON list, or of JSON lines (``.jsonl``).
 
     Raises:
         VisatbError: the file is missing, empty, not UTF-8, no JSON (with its line), or of the other kind.
@@ -38,20 +38,22 @@ def _json_lines(path: Path) -> Iterator[tuple[str, int, Any]]:
     read = 0
     with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
-            place = f"{path}, line {number}"
+            location = f"{path}, line {number}"
             read += len(line)
-            text = _decoded(line, place).strip(BLANKS)
+            text = _decoded(line, location).strip(BLANKS)
             if read == len(line) and text.startswith("["):
-                raise VisatbError(f"{place}: expected one record a line, found a list; name a file with a list .json")
+                raise VisatbError(
+                    f"{location}: expected one record a line, found a list; name a file with a list .json"
+                )
             if text:
-                yield place, read, _parsed_line(text, place)
+                yield location, read, _parsed_line(text, location)
 
 
-def _parsed_line(text: str, place: str) -> Any:
+def _parsed_line(text: str, location: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise VisatbError(f"{place}: not valid JSON: {error.msg} (column {error.colno})") from error
+        raise VisatbError(f"{location}: not valid JSON: {error.msg} (column {error.colno})") from error
 
 
 def _json_list(path: Path) -> Iterator[tuple[str, int, Any]]:
@@ -61,9 +63,9 @@ def _json_list(path: Path) -> Iterator[tuple[str, int, Any]]:
         if not first:
             raise VisatbError(f"{path}: is empty; expected a JSON list of records")
         if first != "[":
-            found = "one JSON object" if first == "{" else f"'{window.text[window.at : window.at + 20].rstrip()}'"
+            beginning = "one JSON object" if first == "{" else f"'{window.text[window.at : window.at + 20].rstrip()}'"
             raise VisatbError(
-                f"{path}: expected a JSON list of records, found {found}; name a file with one record a line .jsonl"
+                f"{path}: expected a JSON list of records, found {beginning}; name a file with one record a line .jsonl"
             )
         window.at += 1
         yield from _list_items(window)
@@ -144,8 +146,8 @@ class _Window:
         return True
 
 
-def _decoded(line: bytes, place: str) -> str:
+def _decoded(line: bytes, location: str) -> str:
     try:
         return line.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise VisatbError(f"{place}: {_NO_UTF8.format(error.reason)}") from error
+        raise VisatbError(f"{location}: {_NO_UTF8.format(error.reason)}") from error

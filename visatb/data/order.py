@@ -14,7 +14,7 @@ def answering_order(images: Sequence[str | None], task: str, seed: int) -> Integ
     It depends on ``seed``, the task and the samples alone, so every run answers the same first ones. A sample without
     an image stands for itself.
     """
-    names = [f"sample {place}" if image is None else f"image {image}" for place, image in enumerate(images)]
+    names = [f"sample {number}" if image is None else f"image {image}" for number, image in enumerate(images)]
     labels, image_of = np.unique(np.asarray(names, dtype=str), return_inverse=True)
     generator = np.random.default_rng([seed, zlib.crc32(task.encode())])
     return np.argsort(generator.permutation(labels.size)[image_of], kind="stable")

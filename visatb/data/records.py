@@ -72,11 +72,11 @@ def _good_batches(
         records = _located_records(job, files)
         while chunk := list(islice(records, CHUNK)):
             images.look_at(r.get("image") for _, r in chunk if isinstance(r, dict) and not checks.is_of_another(r))
-            rows = [row for place, record in chunk if (row := _good_row(place, record, checks, ids, report))]
+            rows = [row for location, record in chunk if (row := _good_row(location, record, checks, ids, report))]
             yield pa.RecordBatch.from_pylist(rows, schema=RECORD_SCHEMA)
 
 
-def _good_row(place: str, record: Any, checks: "_Checks", ids: set[str], report: Report) -> Row | None:
+def _good_row(location: str, record: Any, checks: "_Checks", ids: set[str], report: Report) -> Row | None:
     if checks.is_of_another(record):
         report.of_other_tasks += 1
         return None
@@ -85,7 +85,7 @@ def _good_row(place: str, record: Any, checks: "_Checks", ids: set[str], report:
         row = checks.checked(record)
         row["id"] = _unused(row["id"], ids, checks.job.number_ids)
     except BadRecordError as error:
-        report.note(place, error)
+        report.note(location, error)
         return None
     ids.add(row["id"])
     return row
@@ -110,10 +110,10 @@ def _located_records(job: SplitJob, files: Sequence[str | Path]) -> Iterator[tup
     before, number = 0, 0
     try:
         for path, size in zip(paths, sizes, strict=True):
-            for place, read, record in located_records(path):
+            for location, read, record in located_records(path):
                 number += 1
                 progress.at(min((before + read) // 2**20, megabytes - 1), f"{number} records")
-                yield place, record
+                yield location, record
             before += size
     except VisatbError as error:
         raise VisatbError(f"{where}: {error}") from error
@@ -130,8 +130,8 @@ class _Checks:
         """Return whether a record belongs to another known task in the same files."""
         if self.job.task_field is None or not isinstance(record, dict):
             return False
-        said = record.get("task")
-        return isinstance(said, str) and said != self.job.task_field and said in self.job.other_fields
+        named_task = record.get("task")
+        return isinstance(named_task, str) and named_task != self.job.task_field and named_task in self.job.other_fields
 
     def checked(self, record: Any) -> Row:
         """Return a record as a row of `RECORD_SCHEMA`, or raise `BadRecordError`."""
@@ -149,13 +149,13 @@ class _Checks:
 
     def _check_task(self, record: Row) -> None:
         expected = self.job.task_field or self.job.task
-        said = record.get("task", None if self.job.task_field else expected)
-        if said == expected:
+        named_task = record.get("task", None if self.job.task_field else expected)
+        if named_task == expected:
             return
         if self.job.task_field:
             known = ", ".join([expected, *sorted(self.job.other_fields)])
-            raise BadRecordError("unknown task", f"'task' says {said!r}; known are {known} (see task_field)")
-        raise BadRecordError("other task", f"is of the task '{said}', expected '{expected}'")
+            raise BadRecordError("unknown task", f"'task' says {named_task!r}; known are {known} (see task_field)")
+        raise BadRecordError("other task", f"is of the task '{named_task}', expected '{expected}'")
 
 
 def checked_id(record: Row) -> str:
@@ -178,8 +178,8 @@ def checked_turns(conversations: Any, several: bool) -> tuple[list[dict[str, str
     for number, turn in enumerate(conversations, start=1):
         speaker = SPEAKERS[1 - number % 2]
         if not isinstance(turn, dict) or turn.get("from") != speaker:
-            found = repr(turn.get("from")) if isinstance(turn, dict) else kind_of(turn)
-            raise BadRecordError("turns", f"turn {number} is from {found}, expected '{speaker}'")
+            actual = repr(turn.get("from")) if isinstance(turn, dict) else kind_of(turn)
+            raise BadRecordError("turns", f"turn {number} is from {actual}, expected '{speaker}'")
         truths = _texts(turn.get("value"), number, several=speaker == "gpt" and several)
         turns.append({"from": speaker, "value": truths[0]})
     if len(turns) % 2:

@@ -36,10 +36,10 @@ def rows_of_subset(subset: pa.Table, train: pa.Table, where: str) -> np.ndarray:
         places[key].append(row)
     for rows in places.values():
         rows.reverse()
-    found, missing = [], []
+    taken, missing = [], []
     for number, key in enumerate(_keys(subset)):
         if places.get(key):
-            found.append(places[key].pop())
+            taken.append(places[key].pop())
         else:
             missing.append(number)
     if missing:
@@ -48,7 +48,7 @@ def rows_of_subset(subset: pa.Table, train: pa.Table, where: str) -> np.ndarray:
             f"{where}: {len(missing)} of {len(subset)} ready-made records are not in train, or more often than there; "
             f"take them from the same release, or have the subset drawn. The first, by id:\n{bullet_list(shown)}"
         )
-    return np.array(found, np.int64)
+    return np.array(taken, np.int64)
 
 
 def check_nested(mini: np.ndarray, large: np.ndarray, train: pa.Table, task: str) -> None:

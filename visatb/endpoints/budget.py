@@ -24,8 +24,10 @@ def dearest(endpoint: Endpoint, text: str, with_picture: bool) -> float:
     longest = longest_reply(endpoint.parameters)
     if longest is None:
         raise VisatbError(f"{endpoint.section}.parameters: a price needs max_tokens, the longest reply; add it")
-    told = len(json.dumps(text, ensure_ascii=False).encode()) + MESSAGE_TOKENS + with_picture * endpoint.image_tokens
-    return (told * endpoint.prices[0] + longest * endpoint.prices[1]) / 1e6
+    prompt_tokens = (
+        len(json.dumps(text, ensure_ascii=False).encode()) + MESSAGE_TOKENS + with_picture * endpoint.image_tokens
+    )
+    return (prompt_tokens * endpoint.prices[0] + longest * endpoint.prices[1]) / 1e6
 
 
 def spent_in(folder: str | Path) -> float:

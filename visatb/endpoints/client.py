@@ -165,7 +165,7 @@ def ask_each(
     replies = {
         key: reply for key, (_, endpoint) in wanted.items() if (reply := kept[endpoint.name].read(key)) is not None
     }
-    missing = {key: one for key, one in wanted.items() if key not in replies}
+    missing = {key: pair for key, pair in wanted.items() if key not in replies}
     if missing:
         before = len(replies)
         asking = _Asking(kept, lambda count: at(before + count), budget)
@@ -181,7 +181,7 @@ def served_models(endpoint: Endpoint) -> dict[str, str]:
     """
     with openai.OpenAI(**_connection(endpoint)) as client:
         try:
-            return {one.id: str(getattr(one, "root", None) or "") for one in client.models.list()}
+            return {model.id: str(getattr(model, "root", None) or "") for model in client.models.list()}
         except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
             raise VisatbError(words_of(error, endpoint)) from None
 

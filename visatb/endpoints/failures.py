@@ -17,8 +17,8 @@ def words_of(error: Exception, endpoint: Endpoint) -> str:
     if isinstance(error, VisatbError):
         return str(error).rstrip(".")
     key = os.environ.get(endpoint.key_variable, "")
-    said = " ".join(str(getattr(error, "message", error)).split())[:300]
-    said = said.replace(key, "***") if key else said
+    message = " ".join(str(getattr(error, "message", error)).split())[:300]
+    message = message.replace(key, "***") if key else message
     address = f"{endpoint.section}.url"
     attempts = f"{endpoint.retries + 1} attempt(s)"
     match error:
@@ -28,7 +28,7 @@ def words_of(error: Exception, endpoint: Endpoint) -> str:
         case openai.NotFoundError():
             what = (
                 f"knows no model '{endpoint.model}', or is no such address (it usually ends in /v1); "
-                f"it said: {said}; look at {endpoint.section}.model and url"
+                f"it said: {message}; look at {endpoint.section}.model and url"
             )
         case openai.APITimeoutError() | TimeoutError():
             what = (
@@ -36,16 +36,16 @@ def words_of(error: Exception, endpoint: Endpoint) -> str:
                 f"raise {endpoint.section}.timeout, or lower concurrency"
             )
         case openai.APIConnectionError():
-            what = f"cannot be reached ({error.__cause__ or said}), in {attempts}; look at {address}"
+            what = f"cannot be reached ({error.__cause__ or message}), in {attempts}; look at {address}"
         case openai.RateLimitError():
-            what = f"asks for fewer requests, or its quota is used up (status 429), in {attempts}; it said: {said}"
+            what = f"asks for fewer requests, or its quota is used up (status 429), in {attempts}; it said: {message}"
         case openai.InternalServerError():
-            what = f"fails (status {error.status_code}), in {attempts}; it said: {said}"
+            what = f"fails (status {error.status_code}), in {attempts}; it said: {message}"
         case openai.APIStatusError():
             what = (
-                f"refuses the request (status {error.status_code}); it said: {said}; "
+                f"refuses the request (status {error.status_code}); it said: {message}; "
                 f"look at {endpoint.section}.parameters"
             )
         case _:
-            what = f"sent no chat completion but: {said}; look at {address}"
+            what = f"sent no chat completion but: {message}; look at {address}"
     return f"{endpoint.role} at {endpoint.url} {what}"

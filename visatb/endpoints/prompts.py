@@ -21,7 +21,7 @@ class Prompt:
 
     def filled(self, **texts: str) -> str:
         """Return the user's text with the sample's texts in their places; braces within those mean nothing."""
-        return _PLACE.sub(lambda place: texts[place.group(1)], self.user)
+        return _PLACE.sub(lambda match: texts[match.group(1)], self.user)
 
 
 def read_prompt_file(path: str | Path, what: str, needed: Sequence[str], known: Sequence[str]) -> Prompt:
@@ -52,9 +52,9 @@ def _mistakes(values: Mapping[str, Any], needed: Sequence[str], known: Sequence[
     if "user" not in values:
         yield "user: missing; it is the question"
     if isinstance(user := values.get("user"), str):
-        found = _PLACE.findall(user)
-        yield from (f"user: {{{name}}} is missing in it" for name in needed if name not in found)
-        for name in dict.fromkeys(found):
+        names = _PLACE.findall(user)
+        yield from (f"user: {{{name}}} is missing in it" for name in needed if name not in names)
+        for name in dict.fromkeys(names):
             if name not in known:
                 hint = did_you_mean(name, known) or f"; known are {', '.join(known)}"
                 yield f"user: there is nothing to fill {{{name}}} with{hint}"

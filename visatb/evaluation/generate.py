@@ -12,7 +12,7 @@ from transformers import BatchFeature, GenerationConfig, PreTrainedModel, Proces
 from transformers.generation import StoppingCriteriaList
 
 from visatb.data.chat import chat_messages, height_and_width, open_image
-from visatb.evaluation.predictions import Answer, Asked, Questions, answer_all
+from visatb.evaluation.predictions import Answer, Questions, SamplePrompt, answer_all
 from visatb.models.families import load_model, load_processor
 from visatb.runtime.digests import model_digest
 
@@ -68,17 +68,17 @@ class LoadedModel:
         """As many as a shard holds."""
         return self._generation.shard_size
 
-    def answer(self, asked: Sequence[Asked], at: Callable[[int], None]) -> list[Answer]:
+    def answer(self, prompts: Sequence[SamplePrompt], at: Callable[[int], None]) -> list[Answer]:
         """Return the answers; samples of like limit and length share a batch, whatever their tasks."""
-        lengths = [(one.max_new_tokens, self._predictor.about_tokens(one)) for one in asked]
-        order = sorted(range(len(asked)), key=lambda place: (lengths[place], place))
+        lengths = [(prompt.max_new_tokens, self._predictor.about_tokens(prompt)) for prompt in prompts]
+        order = sorted(range(len(prompts)), key=lambda number: (lengths[number], number))
         size, answers = self._generation.batch_size, dict[int, Answer]()
         batches = [order[start : start + size] for start in range(0, len(order), size)]
-        generated = self._predictor.generate([[asked[place] for place in batch] for batch in batches])
-        for batch, found in zip(batches, generated, strict=True):
-            answers.update(zip(batch, found, strict=True))
+        generated = self._predictor.generate([[prompts[number] for number in batch] for batch in batches])
+        for batch, batch_answers in zip(batches, generated, strict=True):
+            answers.update(zip(batch, batch_answers, strict=True))
             at(len(answers))
-        return [answers[place] for place in range(len(asked))]
+        return [answers[number] for number in range(len(prompts))]
 
     def saved(self) -> None:
         """Nothing is kept here."""
@@ -111,14 +111,14 @@ class _Predictor:
         # Whatever else the model brings along, such as a penalty for repetition, would bend the greedy answers.
         self._model.generation_config = GenerationConfig(eos_token_id=self._ends, pad_token_id=tokenizer.pad_token_id)
 
-    def about_tokens(self, asked: Asked) -> float:
+    def about_tokens(self, prompt: SamplePrompt) -> float:
         """Return how long a sample is, the better to find others as long: of a picture its size alone is looked at."""
-        text = sum(len(turn["value"]) for turn in asked.turns) / CHARACTERS
+        text = sum(len(turn["value"]) for turn in prompt.turns) / CHARACTERS
         processor = self._processor.image_processor
-        size = height_and_width(asked.image) if hasattr(processor, "get_number_of_image_patches") else None
+        size = height_and_width(prompt.image) if hasattr(processor, "get_number_of_image_patches") else None
         return text + (processor.get_number_of_image_patches(*size) / processor.merge_size**2 if size else 0)
 
-    def generate(self, batches: Sequence[Sequence[Asked]]) -> Iterator[list[Answer]]:
+    def generate(self, batches: Sequence[Sequence[SamplePrompt]]) -> Iterator[list[Answer]]:
         """Yield the answers to each batch; while one is answered, the next one's images are read and resized."""
         with ThreadPoolExecutor(1) as ahead:
             coming = ahead.submit(self._inputs, batches[0])
@@ -128,8 +128,8 @@ class _Predictor:
                     coming = ahead.submit(self._inputs, batches[number + 1])
                 yield self._answers(batch, inputs.to(self._generation.device))
 
-    def _inputs(self, batch: Sequence[Asked]) -> BatchFeature:
-        messages = [chat_messages(one.turns, open_image(one.image) if one.image else None) for one in batch]
+    def _inputs(self, batch: Sequence[SamplePrompt]) -> BatchFeature:
+        messages = [chat_messages(prompt.turns, open_image(prompt.image) if prompt.image else None) for prompt in batch]
         return self._processor.apply_chat_template(
             messages,
             tokenize=True,
@@ -140,19 +140,19 @@ class _Predictor:
         )
 
     @torch.inference_mode()
-    def _answers(self, batch: Sequence[Asked], inputs: BatchFeature) -> list[Answer]:
-        prompt = inputs["input_ids"].shape[1]
-        limits = torch.tensor([one.max_new_tokens for one in batch], device=self._generation.device)
+    def _answers(self, batch: Sequence[SamplePrompt], inputs: BatchFeature) -> list[Answer]:
+        prompt_length = inputs["input_ids"].shape[1]
+        limits = torch.tensor([prompt.max_new_tokens for prompt in batch], device=self._generation.device)
         autocast = self._generation.device == "cpu" and self._generation.precision == "bfloat16"
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
             tokens = self._model.generate(
                 **inputs,
                 generation_config=self._greedy(int(limits.max())),
-                stopping_criteria=StoppingCriteriaList([_OwnLimits(prompt, limits)]),
+                stopping_criteria=StoppingCriteriaList([_OwnLimits(prompt_length, limits)]),
             )
         return [
-            self._decoded(row[: one.max_new_tokens])
-            for one, row in zip(batch, tokens[:, prompt:].tolist(), strict=True)
+            self._decoded(row[: prompt.max_new_tokens])
+            for prompt, row in zip(batch, tokens[:, prompt_length:].tolist(), strict=True)
         ]
 
     def _greedy(self, max_new_tokens: int) -> GenerationConfig:

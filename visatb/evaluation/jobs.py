@@ -37,7 +37,7 @@ class LoadedJob(Section):
     gpus: int = 0
 
 
-class AskedJob(Section):
+class EndpointJob(Section):
     """A model behind an endpoint. How it is reached is in the environment: `visatb.runtime.untracked`.
 
     Attributes:
@@ -70,10 +70,10 @@ class PredictionJob(Section):
     order_seed: int | None = None
     first: PositiveInt | None = None
     loaded: LoadedJob | None = None
-    served: AskedJob | None = None
+    served: EndpointJob | None = None
 
 
-class JudgeJob(AskedJob):
+class JudgeJob(EndpointJob):
     """A judge's verdicts on a run's answers to one task.
 
     Attributes:
@@ -187,7 +187,7 @@ class ZeroShotJob(Section):
     served_model: str | None = None
 
 
-class GradingJob(AskedJob):
+class GradingJob(EndpointJob):
     """A judge's grades of a run's answers to a zero-shot benchmark.
 
     Attributes:

@@ -78,7 +78,7 @@ def questions_of(job: PredictionJob, records: Path, sizes: Path | None = None) -
 
 
 @dataclass(frozen=True)
-class Asked:
+class SamplePrompt:
     """One sample to answer.
 
     Attributes:
@@ -115,7 +115,7 @@ class Answering(Protocol):
     def at_a_time(self) -> int:
         """Samples that it is best asked together."""
 
-    def answer(self, asked: Sequence[Asked], at: Callable[[int], None]) -> list[Answer]:
+    def answer(self, prompts: Sequence[SamplePrompt], at: Callable[[int], None]) -> list[Answer]:
         """Return the answers in the order of the samples; ``at`` is told how many there are."""
 
     def saved(self) -> None:
@@ -128,9 +128,9 @@ class _Shard:
     path: Path
     records: pa.Table
 
-    def asked(self) -> list[Asked]:
+    def prompts(self) -> list[SamplePrompt]:
         return [
-            Asked(
+            SamplePrompt(
                 id=row["id"],
                 turns=row["conversations"][:-1],
                 image=row["image"],
@@ -202,8 +202,8 @@ def _answer_missing(run: str, shards: Sequence[_Shard], answering: Answering, sh
     progress = Progress(run, "answers", total, done)
     # The rests of tasks come last, to be answered together.
     for window in _windows(sorted(missing, key=lambda shard: len(shard.records) < shard_size), answering.at_a_time):
-        asked = [one for shard in window for one in shard.asked()]
-        answers = iter(answering.answer(asked, _within(progress, done, done + len(asked))))
+        prompts = [prompt for shard in window for prompt in shard.prompts()]
+        answers = iter(answering.answer(prompts, _within(progress, done, done + len(prompts))))
         for shard in window:
             shard.write([next(answers) for _ in range(len(shard.records))])
             done += len(shard.records)
@@ -220,7 +220,7 @@ def _windows(shards: Iterable[_Shard], least: int) -> Iterator[list[_Shard]]:
     window: list[_Shard] = []
     for shard in shards:
         window.append(shard)
-        if sum(len(one.records) for one in window) >= least:
+        if sum(len(member.records) for member in window) >= least:
             yield window
             window = []
     if window:

@@ -12,8 +12,8 @@ from visatb.endpoints.client import Question, Replies, Reply, ask_all, served_mo
 from visatb.endpoints.endpoint import Endpoint, endpoint_of, reached
 from visatb.endpoints.images import as_seen_url
 from visatb.errors import VisatbError
-from visatb.evaluation.jobs import AskedJob
-from visatb.evaluation.predictions import Answer, Asked
+from visatb.evaluation.jobs import EndpointJob
+from visatb.evaluation.predictions import Answer, SamplePrompt
 from visatb.runtime.digests import folder_digest, model_digest
 
 ROUNDS = 16
@@ -53,16 +53,16 @@ class Conversation(Question):
         return {"type": "image_url", "image_url": {"url": as_seen_url(part["image"], self.digest)}}
 
 
-def served_model(run: str, model: str | Path, asked: AskedJob, folder: Path) -> "ServedModel":
+def served_model(run: str, model: str | Path, job: EndpointJob, folder: Path) -> "ServedModel":
     """Return a run's model behind the server of ``evaluation.endpoint``, reached as the environment says.
 
     Args:
         run: the run's name.
         model: its folder, or a name on the hub.
-        asked: what the server is asked for.
+        job: what the server is asked for.
         folder: where replies are kept until they are saved.
     """
-    config = reached(ServedConfig, SECTION, model=asked.model, parameters=asked.parameters)
+    config = reached(ServedConfig, SECTION, model=job.model, parameters=job.parameters)
     endpoint = endpoint_of(config)
     return ServedModel(run, model, replace(endpoint, url=endpoint.url.replace(RUN, run)), folder)
 
@@ -94,7 +94,7 @@ class ServedModel:
         """Enough to keep all connections busy."""
         return ROUNDS * self._endpoint.concurrency
 
-    def answer(self, asked: Sequence[Asked], at: Callable[[int], None]) -> list[Answer]:
+    def answer(self, prompts: Sequence[SamplePrompt], at: Callable[[int], None]) -> list[Answer]:
         """Return the answers; what a killed process was told before is not asked again.
 
         Raises:
@@ -104,17 +104,17 @@ class ServedModel:
         questions = [
             Conversation(
                 system="",
-                user=one.turns[-1]["value"],
-                image=one.image,
-                apart=one.kept_in,
-                turns=one.turns,
-                max_tokens=one.max_new_tokens,
+                user=prompt.turns[-1]["value"],
+                image=prompt.image,
+                apart=prompt.kept_in,
+                turns=prompt.turns,
+                max_tokens=prompt.max_new_tokens,
             )
-            for one in asked
+            for prompt in prompts
         ]
         keys, replies, _ = ask_all(questions, self._endpoint, self._folder, at)
         self._unsaved.update(keys)
-        return [self._answer(one, reply) for one, reply in zip(asked, replies, strict=True)]
+        return [self._answer(prompt, reply) for prompt, reply in zip(prompts, replies, strict=True)]
 
     def saved(self) -> None:
         """Remove the replies that are saved as predictions now."""
@@ -129,16 +129,16 @@ class ServedModel:
         if self._is_checked or self._is_this_model(self._endpoint.model):
             return
         served = served_models(self._endpoint)
-        name, here = self._endpoint.model, f"the server at {self._endpoint.url}"
+        name, server = self._endpoint.model, f"the server at {self._endpoint.url}"
         if name not in served:
             raise VisatbError(
-                f"{here} does not serve '{name}', the model of the run '{self._run}'; it serves "
+                f"{server} does not serve '{name}', the model of the run '{self._run}'; it serves "
                 f"{', '.join(sorted(served)) or 'none'}. Serve {self._model_folder} under this name, or correct "
                 "evaluation.endpoint, and give the same command again"
             )
         if self._is_this_model(served[name]) is False:
             raise VisatbError(
-                f"{here} serves as '{name}' the model in {served[name]}, expected that of the run '{self._run}', of "
+                f"{server} serves as '{name}' the model in {served[name]}, expected that of the run '{self._run}', of "
                 f"another content: {self._model_folder}. Serve that one, and give the same command again"
             )
         self._is_checked = True
@@ -149,12 +149,12 @@ class ServedModel:
             return None
         return folder_digest(source) == self.settings["model"]
 
-    def _answer(self, asked: Asked, reply: Reply) -> Answer:
-        told = f"the server at {self._endpoint.url} answered sample '{asked.id}'"
+    def _answer(self, prompt: SamplePrompt, reply: Reply) -> Answer:
+        answered = f"the server at {self._endpoint.url} answered sample '{prompt.id}'"
         if reply.finish_reason not in ("stop", "length"):
-            raise VisatbError(f"{told} with finish_reason '{reply.finish_reason}', expected 'stop' or 'length'")
+            raise VisatbError(f"{answered} with finish_reason '{reply.finish_reason}', expected 'stop' or 'length'")
         if reply.completion_tokens is None:
-            raise VisatbError(f"{told} without usage.completion_tokens, the length of the answer in tokens")
+            raise VisatbError(f"{answered} without usage.completion_tokens, the length of the answer in tokens")
         return {
             "prediction": reply.text.strip(),
             "new_tokens": reply.completion_tokens,

@@ -35,9 +35,9 @@ def read_imported_scores(
     mistakes: list[str] = []
     for number, row in enumerate(table.to_dict("records"), start=2):
         values = {str(key): str(value).strip() for key, value in row.items()}
-        found = list(_check_row(values, runs, metrics, Path(path).parent))
-        mistakes += [f"{path}, line {number}: {words}" for words in found]
-        if not found:
+        row_mistakes = list(_check_row(values, runs, metrics, Path(path).parent))
+        mistakes += [f"{path}, line {number}: {words}" for words in row_mistakes]
+        if not row_mistakes:
             scores.append(_score(values, runs, Path(path).parent))
     mistakes += [f"{path}: {words}" for words in _check_table(scores, metrics, complete=not mistakes)]
     return scores, mistakes
@@ -134,12 +134,12 @@ def _check_table(
     cells: dict[Evaluation, list[str]] = {}
     for score in scores:
         cells.setdefault(score.evaluation, []).append(score.metric)
-    for (run, split, task), found in cells.items():
+    for (run, split, task), present in cells.items():
         where = f"{run}, {split}, {task}"
-        for metric in dict.fromkeys(found):
-            if found.count(metric) > 1:
-                yield f"{where}: {metric} is there {found.count(metric)} times; keep one row"
-        lacking = [metric for metric in metrics[task] if metric not in found]
+        for metric in dict.fromkeys(present):
+            if present.count(metric) > 1:
+                yield f"{where}: {metric} is there {present.count(metric)} times; keep one row"
+        lacking = [metric for metric in metrics[task] if metric not in present]
         if lacking and complete:
             yield f"{where}: has no row for {', '.join(lacking)}; a task's metrics are imported together or not at all"
 

@@ -1,8 +1,9 @@
-"""Tasks that come to a finished experiment: what of it stays, and what the new mixture is completed from.
+"""Tasks that come to a finished experiment: what of it stays, and what the new mixture is extrapolated from.
 
 `strict` trains all that the definitions ask for; runs whose mixture has no new task are kept. `frozen` keeps the
 finished ``plus-<group>`` runs too, which never saw the new tasks' mini subsets. They appear as ``before-plus-<group>``
-beside ``before-mini``, and V(plus-<group>) of the new mixture is completed from what the large subset changed before:
+beside ``before-mini``, and V(plus-<group>) of the new mixture is extrapolated from what the large subset changed
+before:
 
     V(plus-g) = V(mini) + V(before-plus-g) - V(before-mini)
 
@@ -30,12 +31,12 @@ class Kept:
     Attributes:
         models: run -> the folder of its model.
         scores: evaluation -> the file with what each sample scored.
-        completed: the evaluations that are completed from those of ``mini``, ``before-mini`` and ``before-<run>``.
+        extrapolated: the evaluations that follow from those of ``mini``, ``before-mini`` and ``before-<run>``.
     """
 
     models: Mapping[str, str] = field(default_factory=dict)
     scores: Mapping[Evaluation, str] = field(default_factory=dict)
-    completed: frozenset[Evaluation] = frozenset()
+    extrapolated: frozenset[Evaluation] = frozenset()
 
 
 def old_groups(config: Config) -> dict[str, tuple[str, ...]]:
@@ -59,8 +60,10 @@ def kept(config: Config, runs: Mapping[str, Run]) -> Kept:
     }
     return Kept(
         models={run: model for run, model in models.items() if Path(model).is_dir()},
-        scores={one: file for one, file in scores.items() if one[2] not in new and Path(file).is_file()},
-        completed=frozenset(_completed(config, runs)),
+        scores={
+            evaluation: file for evaluation, file in scores.items() if evaluation[2] not in new and Path(file).is_file()
+        },
+        extrapolated=frozenset(_extrapolated(config, runs)),
     )
 
 
@@ -78,7 +81,7 @@ def earlier_name(run: Run, config: Config) -> str | None:
     return run.name if is_old else None
 
 
-def _completed(config: Config, runs: Mapping[str, Run]) -> Iterator[Evaluation]:
+def _extrapolated(config: Config, runs: Mapping[str, Run]) -> Iterator[Evaluation]:
     if config.adding is None or config.adding.mode != "frozen":
         return
     for group in old_groups(config):

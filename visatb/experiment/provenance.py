@@ -41,14 +41,14 @@ def provenance(
         workflow: programs whose versions this interpreter cannot know, and their versions.
     """
     descriptions = {Path(mixture).stem: training_description(Path(runs) / Path(mixture).stem) for mixture in mixtures}
-    bases = sorted({str(one["base"]) for one in descriptions.values() if "base" in one})
+    bases = sorted({str(description["base"]) for description in descriptions.values() if "base" in description})
     return {
         "experiment": experiment,
         "visatb": {"version": __version__, **commit(source)},
         "config": {"sha256": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()},
         "base model": {"fingerprint": bases},
         "mixtures": {Path(mixture).stem: {"sha256": file_digest(mixture)} for mixture in mixtures},
-        "trainings": {run: _without(one, "base", "mixture") for run, one in descriptions.items()},
+        "trainings": {run: _without(description, "base", "mixture") for run, description in descriptions.items()},
         "python": platform.python_version(),
         "programs": dict(workflow),
         "packages": packages(),
@@ -56,9 +56,12 @@ def provenance(
     }
 
 
-def provenance_table(found: Mapping[str, Any]) -> pd.DataFrame:
+def provenance_table(values: Mapping[str, Any]) -> pd.DataFrame:
     """Return what `provenance` returned as rows of ``part``, ``name`` and ``value``; trainings only by their seed."""
-    flat = {**found, "trainings": {run: {"seed": one.get("seed")} for run, one in found["trainings"].items()}}
+    flat = {
+        **values,
+        "trainings": {run: {"seed": description.get("seed")} for run, description in values["trainings"].items()},
+    }
     rows = [(part, " ".join(names), _words(value)) for part, inner in flat.items() for names, value in _leaves(inner)]
     return pd.DataFrame(rows, columns=["part", "name", "value"])
 
@@ -96,14 +99,18 @@ def training_description(run: Path) -> dict[str, Any]:
     finished = [path for path in run.glob("checkpoints/*/training.json") if (path.parent / "finished").exists()]
     if not finished:
         return {}
-    found = read_json(max(finished, key=lambda path: (path.parent / "finished").stat().st_mtime))
-    return found if isinstance(found, dict) else {}
+    description = read_json(max(finished, key=lambda path: (path.parent / "finished").stat().st_mtime))
+    return description if isinstance(description, dict) else {}
 
 
 def packages() -> dict[str, str]:
     """Return every package that this interpreter has, with its version."""
-    found = {re.sub(r"[-_.]+", "-", one.name).lower(): one.version for one in metadata.distributions() if one.name}
-    return dict(sorted(found.items()))
+    versions = {
+        re.sub(r"[-_.]+", "-", package.name).lower(): package.version
+        for package in metadata.distributions()
+        if package.name
+    }
+    return dict(sorted(versions.items()))
 
 
 def machine() -> dict[str, Any]:

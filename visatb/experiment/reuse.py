@@ -30,7 +30,7 @@ class Reuse:
     @cached_property
     def scored(self) -> frozenset[Evaluation]:
         """The evaluations that no model has to answer here."""
-        return frozenset(self.scores) | frozenset(self.earlier.scores) | self.earlier.completed
+        return frozenset(self.scores) | frozenset(self.earlier.scores) | self.earlier.extrapolated
 
     def notes(self, config: Config) -> list[str]:
         """Return sentences for readers of the results, one for each kind of what is not made here."""
@@ -42,7 +42,7 @@ class Reuse:
             lines.append(f"Imported scores: {', '.join(runs)}.")
         if config.adding:
             lines.append(f"{', '.join(config.adding.tasks)} added to {config.adding.to}.")
-        if self.earlier.completed:
+        if self.earlier.extrapolated:
             new = ", ".join(config.adding.tasks) if config.adding else ""
             lines.append(
                 f"C marked ≈, and D of all but {new}, follow from runs without the new tasks and are approximate."
@@ -76,7 +76,7 @@ def _table(config: Config, runs: Mapping[str, Run]) -> tuple[list[ImportedScore]
 
 def by_evaluation(scores: Iterable[ImportedScore]) -> dict[Evaluation, tuple[ImportedScore, ...]]:
     """Return the scores of each (run, split, task)."""
-    found: dict[Evaluation, tuple[ImportedScore, ...]] = {}
+    grouped: dict[Evaluation, tuple[ImportedScore, ...]] = {}
     for score in scores:
-        found[score.evaluation] = (*found.get(score.evaluation, ()), score)
-    return found
+        grouped[score.evaluation] = (*grouped.get(score.evaluation, ()), score)
+    return grouped

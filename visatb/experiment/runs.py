@@ -146,6 +146,6 @@ def united(runs: Iterable[Run]) -> dict[str, Run]:
     return by_name
 
 
-def _both(one: Mapping[str, Sequence[str]], other: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    splits = dict.fromkeys([*one, *other])
-    return {split: tuple(dict.fromkeys([*one.get(split, ()), *other.get(split, ())])) for split in splits}
+def _both(first: Mapping[str, Sequence[str]], second: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    splits = dict.fromkeys([*first, *second])
+    return {split: tuple(dict.fromkeys([*first.get(split, ()), *second.get(split, ())])) for split in splits}

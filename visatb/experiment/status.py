@@ -81,7 +81,7 @@ class Status:
 
     def trainings(self) -> dict[State, int]:
         """Return state -> number of trainings."""
-        states = [one.training.state for one in self.runs if one.training]
+        states = [run.training.state for run in self.runs if run.training]
         return {state: states.count(state) for state in STATES}
 
 
@@ -108,8 +108,8 @@ def _failed(logs: Path) -> Iterator[tuple[str, str]]:
 
 def _run(experiment: Experiment, run: Run, failed: dict[str, str]) -> RunStatus:
     folder = experiment.folder
-    places = [f"{run.name}/{split}/{task}" for split, tasks in run.evaluates.items() for task in tasks]
-    answers = [folder / "predictions" / f"{place}.parquet" for place in places]
+    names = [f"{run.name}/{split}/{task}" for split, tasks in run.evaluates.items() for task in tasks]
+    answers = [folder / "predictions" / f"{name}.parquet" for name in names]
     answering = [
         folder / "runs" / run.name / "answers" / task / split
         for split, tasks in run.evaluates.items()
@@ -118,9 +118,9 @@ def _run(experiment: Experiment, run: Run, failed: dict[str, str]) -> RunStatus:
     return RunStatus(
         run.name,
         _training(experiment, run.name, failed) if run.is_trained else None,
-        _count(answers, any(at_work(one) for one in answering), _has_failed(failed, folder, "predict", run)),
+        _count(answers, any(at_work(path) for path in answering), _has_failed(failed, folder, "predict", run)),
         _count(
-            [folder / "scores" / f"{place}.parquet" for place in places],
+            [folder / "scores" / f"{name}.parquet" for name in names],
             False,
             _has_failed(failed, folder, "score", run) or _has_failed(failed, folder, "judge", run),
         ),
@@ -144,7 +144,9 @@ def _count(files: list[Path], is_running: bool, has_failed: bool) -> Count:
 def _zero_shot(experiment: Experiment, failed: dict[str, str]) -> Count | None:
     folder = experiment.folder / "zero_shot"
     scores = [
-        folder / run / f"{one.name}.json" for run in methods(experiment.config) for one in benchmarks(experiment.config)
+        folder / run / f"{benchmark.name}.json"
+        for run in methods(experiment.config)
+        for benchmark in benchmarks(experiment.config)
     ]
     return _count(scores, False, any("zero_shot" in log for log in failed)) if scores else None
 

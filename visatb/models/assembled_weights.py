@@ -16,11 +16,11 @@ TOKEN_MATRICES = ("language_model.model.embed_tokens.weight", "language_model.lm
 """The matrices with a row a token."""
 
 
-def write_weights(found: Mapping[str, StoredTensor], vocabulary: int, folder: Path, shard_size: int) -> None:
+def write_weights(sources: Mapping[str, StoredTensor], vocabulary: int, folder: Path, shard_size: int) -> None:
     """Write tensors as shards, reading a shard's at a time.
 
     Args:
-        found: name in the new checkpoint -> the tensor as it is stored now.
+        sources: name in the new checkpoint -> the tensor as it is stored now.
         vocabulary: rows of the matrices of tokens (`TOKEN_MATRICES`); what they lack is the mean of their rows.
         folder: where ``model*.safetensors`` go.
         shard_size: bytes of a file at most.
@@ -29,13 +29,13 @@ def write_weights(found: Mapping[str, StoredTensor], vocabulary: int, folder: Pa
         VisatbError: a file cannot be written.
     """
     plan = split_state_dict_into_shards_factory(
-        dict(found),
+        dict(sources),
         get_storage_size=lambda tensor: tensor.size,
         filename_pattern="model{suffix}.safetensors",
         max_shard_size=shard_size,
     )
     for name, members in plan.filename_to_tensors.items():
-        tensors = dict(_read(found, members, vocabulary))
+        tensors = dict(_read(sources, members, vocabulary))
         try:
             save_file(tensors, folder / name, metadata={"format": "pt"})
         except (SafetensorError, OSError) as error:
@@ -46,12 +46,12 @@ def write_weights(found: Mapping[str, StoredTensor], vocabulary: int, folder: Pa
 
 
 def _read(
-    found: Mapping[str, StoredTensor], members: Iterable[str], vocabulary: int
+    sources: Mapping[str, StoredTensor], members: Iterable[str], vocabulary: int
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield the named tensors; their files are opened here and closed with the last tensor that is let go."""
     opened: dict[Path, dict[str, torch.Tensor]] = {}
     for name in members:
-        stored = found[name]
+        stored = sources[name]
         if stored.file not in opened:
             opened[stored.file] = open_tensors(stored.file)
         tensor = opened[stored.file][stored.name]

@@ -77,20 +77,20 @@ def assemble(components: Components, output: str | Path, shard_size: int = SHARD
         VisatbError: a component is missing or of no LLaVA-1.5, two do not fit each other, or the disk is too small.
     """
     config, processor, vocabulary = _described(components)
-    found = {
+    tensors = {
         **_renamed(stored_tensors(_weights(components.language_model)), LANGUAGE_NAMES),
         **_renamed(stored_tensors(_weights(components.vision_tower)), VISION_NAMES),
         **_renamed(stored_tensors([_projector_file(components.projector)]), PROJECTOR_NAMES),
     }
-    _check_tensors(found, config, vocabulary, components)
-    _check_disk(sum(tensor.size for tensor in found.values()), Path(output))
+    _check_tensors(tensors, config, vocabulary, components)
+    _check_disk(sum(tensor.size for tensor in tensors.values()), Path(output))
     with atomic_path(output) as folder:
         folder.mkdir()
-        write_weights(found, config.text_config.vocab_size, folder, shard_size)
+        write_weights(tensors, config.text_config.vocab_size, folder, shard_size)
         config.save_pretrained(folder)
         _generation_config(config).save_pretrained(folder)
         processor.save_pretrained(folder)
-    say(f"[assemble_model] {output}: {len(found)} tensors, vocabulary of {config.text_config.vocab_size}")
+    say(f"[assemble_model] {output}: {len(tensors)} tensors, vocabulary of {config.text_config.vocab_size}")
 
 
 def described(components: Components) -> tuple[LlavaConfig, LlavaProcessor]:
@@ -168,13 +168,13 @@ def _tokenizer(folder: Path, vocabulary: int) -> PreTrainedTokenizerBase:
 def _component_config(folder: Path, kind: str) -> PretrainedConfig:
     """Return the configuration in ``folder``, of ``kind`` llama or clip_vision_model (also within a whole CLIP)."""
     try:
-        found = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        loaded = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise VisatbError(f"{folder}: no model configuration can be read there ({error})") from error
-    config = found.vision_config if found.model_type == "clip" else found
+    config = loaded.vision_config if loaded.model_type == "clip" else loaded
     if config.model_type != kind:
         wanted = {"llama": "a language model of type llama, as Vicuna", "clip_vision_model": "a CLIP vision tower"}
-        raise VisatbError(f"{folder}: expected {wanted[kind]}, found a model of type {found.model_type}")
+        raise VisatbError(f"{folder}: expected {wanted[kind]}, found a model of type {loaded.model_type}")
     return config
 
 
@@ -202,7 +202,7 @@ def _config(text: LlamaConfig, tower: CLIPVisionConfig, tokenizer: PreTrainedTok
 
 
 def _check_tensors(
-    found: Mapping[str, StoredTensor], config: LlavaConfig, vocabulary: int, components: Components
+    tensors: Mapping[str, StoredTensor], config: LlavaConfig, vocabulary: int, components: Components
 ) -> None:
     """Hold the tensors' names and shapes to those of a LLaVA of this configuration with the old ``vocabulary``."""
     with torch.device("meta"):
@@ -210,22 +210,22 @@ def _check_tensors(
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     for name in (_rename(name, MODULE_NAMES) for name in TOKEN_MATRICES):
         expected[name] = (vocabulary, *expected[name][1:])
-    here = {_rename(name, MODULE_NAMES): tensor for name, tensor in found.items()}
-    for name, tensor in here.items():
+    renamed = {_rename(name, MODULE_NAMES): tensor for name, tensor in tensors.items()}
+    for name, tensor in renamed.items():
         if name not in expected:
             raise VisatbError(
                 f"{tensor.file}: holds {tensor.name}, which has no place in a LLaVA-1.5 of these components"
             )
     for name, shape in expected.items():
-        if name not in here:
+        if name not in renamed:
             raise VisatbError(
                 f"{_component_of(name, components)}: no weights for {name}, of shape {list(shape)}; "
                 "take a whole component"
             )
-        if here[name].shape != shape:
+        if renamed[name].shape != shape:
             raise VisatbError(
-                f"{here[name].file}: {here[name].name} has the shape {list(here[name].shape)}, expected {list(shape)}; "
-                f"{_sizes(config)}. Take components that belong together"
+                f"{renamed[name].file}: {renamed[name].name} has the shape {list(renamed[name].shape)}, expected "
+                f"{list(shape)}; {_sizes(config)}. Take components that belong together"
             )
 
 

@@ -59,7 +59,7 @@ def read_template(name: str) -> str:
     """
     path = TEMPLATES / f"{name}.jinja"
     if not path.is_file():
-        known = ", ".join(sorted(found.stem for found in TEMPLATES.glob("*.jinja")))
+        known = ", ".join(sorted(template.stem for template in TEMPLATES.glob("*.jinja")))
         raise VisatbError(f"chat template {name!r} is not known; expected one of {known}")
     return path.read_text(encoding="utf-8")
 
@@ -197,7 +197,9 @@ def load_model(path: str | Path, dtype: torch.dtype, attention: str | None = Non
         )
     # Undone when the model is saved. Under ZeRO-3 transformers also keeps renamings that met no tensor of this
     # checkpoint, and saving would invent names by them.
-    model._weight_conversions = [one for one in getattr(model, "_weight_conversions", []) if one.was_used()]
+    model._weight_conversions = [
+        conversion for conversion in getattr(model, "_weight_conversions", []) if conversion.was_used()
+    ]
     return model
 
 
@@ -234,5 +236,5 @@ def skip_unused_layers(model: PreTrainedModel) -> None:
 
 def rope_index(model: PreTrainedModel) -> Callable[..., Any] | None:
     """Return Qwen2-VL's own function from a padded batch to its positions; None for models with one of a token."""
-    found: Callable[..., Any] | None = getattr(model.model, "get_rope_index", None)
-    return found
+    function: Callable[..., Any] | None = getattr(model.model, "get_rope_index", None)
+    return function

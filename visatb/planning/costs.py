@@ -87,7 +87,7 @@ class RunCosts:
         return round((mixture["tokens"].sum() + padding) * training.epochs), round(padding * training.epochs)
 
     def _answer_tokens(self, basis: Basis) -> int | None:
-        if any(place not in basis.answer_tokens for place in self.answers):
+        if any(key not in basis.answer_tokens for key in self.answers):
             return None
         tasks = self.experiment.tasks
         return round(
@@ -107,7 +107,7 @@ class RunCosts:
         if basis.parameters is None:
             return None
         model = basis.parameters * FLOAT if self._is_trained else 0
-        return (model + sum(basis.record_bytes.get(place, 0) for place in self.answers)) / GB
+        return (model + sum(basis.record_bytes.get(key, 0) for key in self.answers)) / GB
 
     def _checkpoints(self, basis: Basis) -> float | None:
         """Most room that checkpoints take at a time: a new one is written before the oldest goes."""

@@ -50,10 +50,10 @@ def estimate(
     rates = read_json(sampling) if sampling else {"why": []}
     if sampling:
         experiment = experiment.with_rates(rates["large"], rates["mini"])
-    places = [(place, f"{place[1]}.parquet") for place in experiment.splits]
-    places += [(place, f"{place[1]}.rows.parquet") for place in experiment.ready_made]
-    files = {place: records / place[0] / name for place, name in places}
-    lengths = {place: pq.read_metadata(file).num_rows for place, file in files.items()}
+    named = [(key, f"{key[1]}.parquet") for key in experiment.splits]
+    named += [(key, f"{key[1]}.rows.parquet") for key in experiment.ready_made]
+    files = {key: records / key[0] / name for key, name in named}
+    lengths = {key: pq.read_metadata(file).num_rows for key, file in files.items()}
     facts, known = read_json(sizes), speeds(experiment.config.throughput, experiment.folder)
     table = plan(experiment, lengths, basis(counts, facts, lengths, files, known))
     return Estimate(experiment, table, tuple(rates["why"]), facts.get("missing", ""), known)
@@ -73,8 +73,8 @@ def basis(
     """
     train = {task: length for (task, split), length in lengths.items() if split == "train"}
     answers = {}
-    for place, mean in facts.get("answer_tokens", {}).items():
-        task, split = place.rsplit("/", 1)
+    for key, mean in facts.get("answer_tokens", {}).items():
+        task, split = key.rsplit("/", 1)
         answers[task, split] = mean
     return Basis(
         counts=read_counts(read_parquet(counts).to_pandas(), train),
@@ -83,5 +83,5 @@ def basis(
         parameters=facts.get("parameters"),
         trained=facts.get("trained"),
         speeds=speeds,
-        record_bytes={place: file.stat().st_size for place, file in files.items()},
+        record_bytes={key: file.stat().st_size for key, file in files.items()},
     )

@@ -60,8 +60,8 @@ def runs_cost(
     """
     planned = plan[[column for column in PLANNED if column in plan]].rename(columns=PLANNED)
     rows = [_run_cost(str(run), histories, measurements, gpus) for run in plan["run"]]
-    told = plan[["run", "kind", "steps"]].rename(columns={"steps": "planned_steps"})
-    return pd.concat([told, planned, pd.DataFrame(rows, index=plan.index)], axis=1)
+    runs = plan[["run", "kind", "steps"]].rename(columns={"steps": "planned_steps"})
+    return pd.concat([runs, planned, pd.DataFrame(rows, index=plan.index)], axis=1)
 
 
 def _run_cost(

@@ -22,17 +22,17 @@ def check_machine(experiment: Experiment) -> None:
     evaluation = [*_java(experiment, unscored), *keys, *_zero_shot(experiment)]
     training = list(_wandb(experiment))
     missing = {"evaluation": evaluation, "training": training}
-    told = [
+    problems = [
         f"the {what} could not run on this machine:\n{bullet_list(lines)}" for what, lines in missing.items() if lines
     ]
-    if told:
-        raise VisatbError("\n".join(told))
+    if problems:
+        raise VisatbError("\n".join(problems))
 
 
 def _unscored(experiment: Experiment) -> set[str]:
     """Return the tasks of which a score is missing: a finished experiment can be looked at anywhere."""
-    evaluations = [one for split in ("val", "test") for one in experiment.evaluations(split)]
-    evaluations = [one for one in evaluations if one not in experiment.reuse.scored]
+    evaluations = [evaluation for split in ("val", "test") for evaluation in experiment.evaluations(split)]
+    evaluations = [evaluation for evaluation in evaluations if evaluation not in experiment.reuse.scored]
     scores = experiment.folder / "scores"
     return {task for run, split, task in evaluations if not (scores / run / split / f"{task}.parquet").is_file()}
 
@@ -50,7 +50,7 @@ def _key(experiment: Experiment, unscored: set[str]) -> Iterator[str]:
     """A key is needed by OpenAI itself, and wherever the config names its variable; a local server needs none."""
     judge = experiment.config.evaluation.judge
     tasks = [task for task in experiment.judged_tasks if task in unscored]
-    tasks += [one.name for one in _unanswered(experiment) if one.is_judged]
+    tasks += [benchmark.name for benchmark in _unanswered(experiment) if benchmark.is_judged]
     if judge is None or not tasks or os.environ.get(judge.key_variable):
         return
     if judge.url == OPENAI or "key_variable" in judge.model_fields_set:
@@ -107,7 +107,7 @@ def _unanswered(experiment: Experiment) -> list[Benchmark]:
     folder = experiment.folder / "zero_shot"
     runs = methods(experiment.config)
     return [
-        one
-        for one in benchmarks(experiment.config)
-        if not all((folder / run / f"{one.name}.json").is_file() for run in runs)
+        benchmark
+        for benchmark in benchmarks(experiment.config)
+        if not all((folder / run / f"{benchmark.name}.json").is_file() for run in runs)
     ]

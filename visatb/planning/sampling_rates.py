@@ -134,7 +134,9 @@ def _smallest(limits: Sequence[Limit]) -> tuple[float, str]:
     missed = [limit for limit, rate in needed if rate is None]
     if missed:
         wanted = dict.fromkeys(limit.wanted for limit in missed)
-        words = (f"{one} of {', '.join(limit.of for limit in missed if limit.wanted == one)}" for one in wanted)
+        words = (
+            f"{minimum} of {', '.join(limit.of for limit in missed if limit.wanted == minimum)}" for minimum in wanted
+        )
         return 1.0, f"the data are too small for {', and '.join(words)}"
     limit, rate = max(((limit, rate) for limit, rate in needed if rate is not None), key=lambda pair: pair[1])
     return rate, f"the smallest with {limit.wanted} of {limit.of}"

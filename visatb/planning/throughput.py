@@ -54,12 +54,12 @@ def speeds(config: ThroughputConfig, experiment: Path) -> dict[str, float]:
 
 def measured_speeds(experiment: Path) -> dict[str, float]:
     """Return the median speed of each kind of job that an experiment's folder tells of."""
-    found: dict[str, list[float]] = defaultdict(list)
+    measured: dict[str, list[float]] = defaultdict(list)
     for log in sorted(experiment.glob("runs/*/training.jsonl")):
-        found[RunName.parse(log.parent.name).resources] += _training_speed(log)
+        measured[RunName.parse(log.parent.name).resources] += _training_speed(log)
     for benchmark in sorted(experiment.glob("benchmarks/predict/*.tsv")):
-        found[PREDICT] += _answering_speed(benchmark, experiment / "predictions")
-    return {kind: median(numbers) for kind, numbers in found.items() if numbers}
+        measured[PREDICT] += _answering_speed(benchmark, experiment / "predictions")
+    return {kind: median(numbers) for kind, numbers in measured.items() if numbers}
 
 
 def _training_speed(path: Path) -> list[float]:
@@ -75,13 +75,13 @@ def _training_speed(path: Path) -> list[float]:
 def _answering_speed(benchmark: Path, predictions: Path) -> list[float]:
     """Tokens of one job's answers over its duration, from the measurement ``<run>.<split>[.<task>].tsv``."""
     name = benchmark.name.removesuffix(".tsv")
-    places = [
+    folders = [
         folder / split
         for folder in predictions.glob("*/")
         for split in ("val", "test")
         if name == f"{folder.name}.{split}" or name.startswith(f"{folder.name}.{split}.")
     ]
-    answers = [file for place in places for file in place.glob("*.parquet")]
+    answers = [file for folder in folders for file in folder.glob("*.parquet")]
     try:
         seconds = float(pd.read_csv(benchmark, sep="\t")["s"].iloc[-1])
         tokens = sum(read_parquet(file, ["new_tokens"])["new_tokens"].to_numpy().sum() for file in answers)

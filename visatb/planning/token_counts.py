@@ -29,7 +29,7 @@ IMAGE, SUPERVISED, INSTRUCTION, TEMPLATE = range(4)
 @dataclass(frozen=True)
 class _Rendered:
     text: str
-    said: list[tuple[int, int]]
+    human: list[tuple[int, int]]
     """Characters of the human turns."""
     learned: list[tuple[int, int]]
     """Characters between the template's marks: answers and their ends."""
@@ -71,15 +71,17 @@ class TokenCounter:
         rendered = [self._render(record["conversations"], size) for record, size in zip(records, sizes, strict=True)]
         pictures = iter(self._image_tokens([size for size in sizes if size]))
         tokenizer = self._processor.tokenizer
-        texts = [one.text for one in rendered]
+        texts = [conversation.text for conversation in rendered]
         # As the processor does it: a template may write the first token itself.
         writes_first = tokenizer.bos_token is not None and texts[0].startswith(tokenizer.bos_token)
         encoded = tokenizer(texts, return_offsets_mapping=True, add_special_tokens=not writes_first)
-        for one, size, tokens, offsets in zip(
+        for conversation, size, tokens, offsets in zip(
             rendered, sizes, encoded["input_ids"], encoded["offset_mapping"], strict=True
         ):
             image_tokens = next(pictures) if size else 0
-            yield self._counted(one, np.array(tokens), np.array(offsets).reshape(-1, 2), image_tokens, size is not None)
+            yield self._counted(
+                conversation, np.array(tokens), np.array(offsets).reshape(-1, 2), image_tokens, size is not None
+            )
 
     def _render(self, conversations: Sequence[dict[str, str]], size: tuple[int, int] | None) -> _Rendered:
         picture = None if size is None else Image.new("1", (1, 1))
@@ -105,7 +107,7 @@ class TokenCounter:
         self, rendered: _Rendered, tokens: np.ndarray, offsets: np.ndarray, image_tokens: int, has_image: bool
     ) -> tuple[Any, ...]:
         kinds = np.full(len(tokens), TEMPLATE)
-        kinds[_overlapping(offsets, rendered.said)] = INSTRUCTION
+        kinds[_overlapping(offsets, rendered.human)] = INSTRUCTION
         kinds[_overlapping(offsets, rendered.learned)] = SUPERVISED
         is_image = (tokens == self._processor.image_token_id) & has_image
         kinds[is_image] = IMAGE
@@ -123,7 +125,7 @@ _ORDER = tuple({"supervised": SUPERVISED, "instruction": INSTRUCTION, "template"
 
 def _without_marks(text: str, learned: Sequence[Sequence[int]]) -> _Rendered:
     marks = np.array([number for number, letter in enumerate(text) if letter in (OPEN, CLOSE)], dtype=int)
-    places = [int(place - number) for number, place in enumerate(marks)]
+    places = [int(mark - number) for number, mark in enumerate(marks)]
     shifted = [tuple(int(end - np.searchsorted(marks, end)) for end in span) for span in learned]
     return _Rendered(
         text.replace(OPEN, "").replace(CLOSE, ""),
@@ -134,10 +136,10 @@ def _without_marks(text: str, learned: Sequence[Sequence[int]]) -> _Rendered:
 
 def _overlapping(offsets: np.ndarray, spans: Sequence[tuple[int, int]]) -> np.ndarray:
     """Return which tokens share a character with a span."""
-    found = np.zeros(len(offsets), dtype=bool)
+    overlaps = np.zeros(len(offsets), dtype=bool)
     for start, end in spans:
-        found |= (offsets[:, 0] < end) & (offsets[:, 1] > start)
-    return found
+        overlaps |= (offsets[:, 0] < end) & (offsets[:, 1] > start)
+    return overlaps
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,6 @@ def model_size(config: PretrainedConfig, frozen: Sequence[str]) -> ModelSize:
         model = AutoModelForImageTextToText.from_config(config)
     freeze(model, frozen)
     return ModelSize(
-        sum(one.numel() for one in model.parameters()),
-        sum(one.numel() for one in model.parameters() if one.requires_grad),
+        sum(parameter.numel() for parameter in model.parameters()),
+        sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
     )

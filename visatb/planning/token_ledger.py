@@ -105,7 +105,7 @@ def token_ledger(counts: Mapping[str, Counts], micro_batches: MicroBatches) -> p
     columns = ["task", "samples", "counted", *PARTS, "padding", "tokens", "cut"]
     if not counts:
         return pd.DataFrame(columns=[*columns[:-1], "share", "cut"])
-    mixture = mixture_tokens(counts, {task: one.samples for task, one in counts.items()}, micro_batches)
+    mixture = mixture_tokens(counts, {task: counted.samples for task, counted in counts.items()}, micro_batches)
     rows = []
     for task, counted in counts.items():
         scale = counted.samples / max(1, len(counted.table))

@@ -95,8 +95,8 @@ def _value(flag: str, kind: Any, text: Any) -> Any:
 def _named_values(flag: str, pairs: Sequence[str], several: bool) -> dict[str, Any]:
     named: dict[str, Any] = {}
     for pair in pairs:
-        name, found, value = pair.partition("=")
-        if not (name and found):
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
             raise VisatbError(f"{flag}: expected name=value, found '{pair}'")
         if several:
             named.setdefault(name, []).append(value)

@@ -20,15 +20,15 @@ def checksums(files: Sequence[Path]) -> list[str]:
     """Return for each file eight hexadecimal digits, the CRC-32 of the CRC-32s of its pieces."""
     pieces = [(path, start) for path in files for start in range(0, max(1, path.stat().st_size), PIECE)]
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as threads:
-        found = list(zip(pieces, threads.map(_piece, pieces), strict=True))
+        sums = list(zip(pieces, threads.map(_piece, pieces), strict=True))
     of_file: dict[Path, int] = dict.fromkeys(files, 0)
-    for (path, _), crc32 in found:
+    for (path, _), crc32 in sums:
         of_file[path] = zlib.crc32(crc32.to_bytes(4), of_file[path])
     return [f"{of_file[path]:08x}" for path in files]
 
 
-def _piece(place: tuple[Path, int]) -> int:
-    path, start = place
+def _piece(piece: tuple[Path, int]) -> int:
+    path, start = piece
     crc32, left = 0, PIECE
     with path.open("rb") as stream:
         stream.seek(start)

@@ -90,8 +90,8 @@ def _host() -> str:
 
 def _remove_leftovers(path: Path) -> None:
     for other in path.parent.glob(f".{glob.escape(path.name)}.*.tmp*"):
-        found = _LEFTOVER.fullmatch(other.name[len(path.name) + 1 :])
-        if found and _is_left_behind(other, found["host"], int(found["process"])):
+        match = _LEFTOVER.fullmatch(other.name[len(path.name) + 1 :])
+        if match and _is_left_behind(other, match["host"], int(match["process"])):
             _remove(other)
 
 

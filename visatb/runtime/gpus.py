@@ -46,11 +46,11 @@ def claim_gpus(gpus: int, label: str) -> str:
     if computes_on_cpu(gpus) or any(name in os.environ for name in SCHEDULERS):
         return ""
     seen = _visible()
-    told = False
+    announced = False
     while not (taken := _take(seen, gpus)):
-        if not told:
+        if not announced:
             say(f"[{label}] waits for {gpus} free GPU(s) of {len(seen)}: other jobs have them")
-            told = True
+            announced = True
         time.sleep(_PAUSE)
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(taken)
     return os.environ["CUDA_VISIBLE_DEVICES"]

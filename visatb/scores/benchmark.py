@@ -76,8 +76,8 @@ def benchmark_intervals(
         return pd.DataFrame(columns=INTERVAL_COLUMNS)
     compared_runs = {method: [runs[method][column.task] for column in kept] for method in methods}
     samples = [
-        scored_samples(name, folder, "test", column, [compared_runs[method][place] for method in methods])
-        for place, (name, column) in enumerate(zip(column_names(kept), kept, strict=True))
+        scored_samples(name, folder, "test", column, [compared_runs[method][number] for method in methods])
+        for number, (name, column) in enumerate(zip(column_names(kept), kept, strict=True))
     ]
     return overall_intervals(samples, compared_runs, SINGLE_TASK, kept, replicates, seed)
 

@@ -98,14 +98,14 @@ def kept_table(origin: str, table: pa.Table, metrics: Sequence[str], records: pa
             f"{origin}: was scored by {about['versions']} (metrics and their versions), here it is {versions}; "
             "score the finished experiment again with this config's metrics"
         )
-    here, there = set(records["id"].to_pylist()), set(table["id"].to_pylist())
-    if here != there:
+    own_ids, scored_ids = set(records["id"].to_pylist()), set(table["id"].to_pylist())
+    if own_ids != scored_ids:
         raise VisatbError(
-            f"{origin}: is of {len(there)} samples, {len(there - here)} of them not in the split here, which has "
-            f"{len(here)}; adding tasks needs the finished experiment's own data"
+            f"{origin}: is of {len(scored_ids)} samples, {len(scored_ids - own_ids)} of them not in the split here, "
+            f"which has {len(own_ids)}; adding tasks needs the finished experiment's own data"
         )
-    said = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
-    return table.replace_schema_metadata({ABOUT: json.dumps(said | {"origin": EARLIER})})
+    description = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
+    return table.replace_schema_metadata({ABOUT: json.dumps(description | {"origin": EARLIER})})
 
 
 def _of_value(score: ImportedScore) -> pa.Table:

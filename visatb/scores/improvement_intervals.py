@@ -42,18 +42,20 @@ def overall_intervals(
         seed: of these draws.
     """
     methods = [method for method in runs if method != baseline]
-    scores = [np.concatenate([one.scores()[None], _drawn(one, replicates, seed)]) for one in samples]
+    scores = [np.concatenate([paired.scores()[None], _drawn(paired, replicates, seed)]) for paired in samples]
 
     def of(method: str) -> Floats:
-        places = enumerate(zip(samples, runs[method], strict=True))
-        return np.stack([scores[place][:, one.runs.index(run)] for place, (one, run) in places], axis=-1)
+        numbered = enumerate(zip(samples, runs[method], strict=True))
+        return np.stack([scores[number][:, paired.runs.index(run)] for number, (paired, run) in numbered], axis=-1)
 
     gains = {method: task_improvements(of(method), of(baseline), columns) for method in methods}
     rows: list[tuple[str, str, str, float, float, float]] = []
     for quantity, overall in (("dI", _gain), ("dE", _loss)):
-        found = {method: overall(gains[method]) for method in methods}
-        rows += [(one, "", quantity, *_interval(found[one], quantity)) for one in methods]
-        rows += [(a, b, quantity, *_interval(found[a] - found[b], quantity)) for a, b in combinations(methods, 2)]
+        estimates = {method: overall(gains[method]) for method in methods}
+        rows += [(method, "", quantity, *_interval(estimates[method], quantity)) for method in methods]
+        rows += [
+            (a, b, quantity, *_interval(estimates[a] - estimates[b], quantity)) for a, b in combinations(methods, 2)
+        ]
     table = pd.DataFrame(rows, columns=NAMES)
     alone = table["quantity"].eq("dE") & table["other"].eq("")
     table.loc[alone, "low"] = table.loc[alone, "low"].clip(lower=0.0)
@@ -75,8 +77,8 @@ def task_improvements(scores: Floats, baseline: Floats, columns: Sequence[Column
     defined = ~(baseline <= 0)  # NaN, of a spread that is not known, stays NaN
     change = np.where(defined, sign * (scores - baseline) / np.where(defined, baseline, 1.0), 0.0)
     tasks = [column.task for column in columns]
-    members = [[place for place, task in enumerate(tasks) if task == name] for name in dict.fromkeys(tasks)]
-    return np.stack([change[..., places].mean(axis=-1) for places in members], axis=-1)
+    members = [[number for number, task in enumerate(tasks) if task == name] for name in dict.fromkeys(tasks)]
+    return np.stack([change[..., numbers].mean(axis=-1) for numbers in members], axis=-1)
 
 
 def _gain(improvements: Floats) -> Floats:
@@ -89,9 +91,9 @@ def _loss(improvements: Floats) -> Floats:
     return loss
 
 
-def _interval(found: Floats, quantity: str) -> tuple[float, float, float]:
-    """Return an estimate, the first of ``found``, with the interval that the others, its replicates, give."""
-    value, drawn = float(found[0]), found[1:]
+def _interval(estimates: Floats, quantity: str) -> tuple[float, float, float]:
+    """Return an estimate, the first of ``estimates``, with the interval that the others, its replicates, give."""
+    value, drawn = float(estimates[0]), estimates[1:]
     low, high = (float(end) for end in bounds(drawn))
     bias = float(drawn.mean()) - value if quantity == "dE" else 0.0
     return value, low - 2 * max(bias, 0.0), high - 2 * min(bias, 0.0)

@@ -162,9 +162,9 @@ def judge_score(verdicts: Sequence[str], truths: Sequence[Sequence[str]]) -> Sam
     A ratio of means, not a mean of ratios. A verdict that cannot be read enters neither mean: both its numerator and
     its denominator are 0.
     """
-    found = [read_verdict(text) for text in verdicts]
-    reference, answer = np.array([scores or (0.0, 0.0) for scores in found], dtype=np.float64).reshape(-1, 2).T
-    return SampleScores(100.0 * answer, reference, np.array([scores is not None for scores in found], dtype=bool))
+    pairs = [read_verdict(text) for text in verdicts]
+    reference, answer = np.array([scores or (0.0, 0.0) for scores in pairs], dtype=np.float64).reshape(-1, 2).T
+    return SampleScores(100.0 * answer, reference, np.array([scores is not None for scores in pairs], dtype=bool))
 
 
 METRICS = {

@@ -97,18 +97,18 @@ def paired_samples(column: str, tables: Mapping[str, pd.DataFrame]) -> PairedSam
 
 def by_column(samples: Sequence[PairedSamples], needs: Mapping[str, Sequence[str]]) -> dict[str, PairedSamples]:
     """Return the samples by column in the matrix's order, after checking that all are there."""
-    found = {one.column: one for one in samples}
+    samples_of = {paired.column: paired for paired in samples}
     wanted = list(next(iter(needs.values())))
-    problems = [f"column {column} has no samples" for column in wanted if column not in found]
+    problems = [f"column {column} has no samples" for column in wanted if column not in samples_of]
     problems += [
         f"column {column} has no samples of run {run}"
         for run, columns in needs.items()
         for column in columns
-        if column in found and run not in found[column].runs
+        if column in samples_of and run not in samples_of[column].runs
     ]
     if problems:
         raise VisatbError(f"samples are missing for the validation matrix:\n{bullet_list(problems)}")
-    return {column: found[column] for column in wanted}
+    return {column: samples_of[column] for column in wanted}
 
 
 def influences(numerators: Floats, denominators: Floats) -> Floats:

@@ -35,5 +35,5 @@ def about_scores(table: pa.Table) -> dict[str, Any]:
     ``unpaired`` (their samples are no other run's) and those of ``unknown_spread``.
     """
     absent = {"origin": MEASURED, "unpaired": [], "unknown_spread": []}
-    said: dict[str, Any] = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
-    return absent | said
+    stored: dict[str, Any] = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
+    return absent | stored

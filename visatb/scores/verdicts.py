@@ -33,8 +33,8 @@ def read_verdict(text: str) -> tuple[float, float] | None:
     "Assistant 1: 8/10" one cannot know which numbers are meant.
     """
     first, *_ = text.strip().split("\n")
-    found = _TWO_NUMBERS.fullmatch(first.strip())
-    scores = (float(found.group(1)), float(found.group(2))) if found else (0.0, 0.0)
+    match = _TWO_NUMBERS.fullmatch(first.strip())
+    scores = (float(match.group(1)), float(match.group(2))) if match else (0.0, 0.0)
     return scores if all(LOWEST <= score <= HIGHEST for score in scores) else None
 
 

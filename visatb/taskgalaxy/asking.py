@@ -32,8 +32,10 @@ class Usage:
         self.completion_tokens += reply.completion_tokens or 0
         self.models = sorted({*self.models, reply.model})
         if endpoint.prices:
-            told, said = reply.prompt_tokens or 0, reply.completion_tokens or 0
-            self.cost = (self.cost or 0) + (told * endpoint.prices[0] + said * endpoint.prices[1]) / 1e6
+            prompt_tokens, completion_tokens = reply.prompt_tokens or 0, reply.completion_tokens or 0
+            self.cost = (self.cost or 0) + (
+                prompt_tokens * endpoint.prices[0] + completion_tokens * endpoint.prices[1]
+            ) / 1e6
 
 
 @dataclass(frozen=True)

@@ -79,12 +79,12 @@ def _outcomes(tables: Mapping[str, str | Path]) -> dict[str, list[Row]]:
 
 
 def _votes(path: str | Path, wanted: set[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    votes: dict[str, list[str]] = {}
     for row in read_parquet(path).to_pylist():
         if row["id"] in wanted:
-            said = f"{row['judge']}: question {_sign(row['question_vote'])}, answer {_sign(row['answer_vote'])}"
-            found.setdefault(row["id"], []).append(f"{said}. {row['reason'] or ''}".strip())
-    return found
+            ballot = f"{row['judge']}: question {_sign(row['question_vote'])}, answer {_sign(row['answer_vote'])}"
+            votes.setdefault(row["id"], []).append(f"{ballot}. {row['reason'] or ''}".strip())
+    return votes
 
 
 def _sign(vote: int | None) -> str:

@@ -17,7 +17,7 @@ def clusters(vectors: Vectors, number: int, seed: int) -> NDArray[np.int64]:
     wide = vectors.astype(np.float64)
     number = min(number, len(np.unique(wide, axis=0)))
     centres = _starts(wide, number, np.random.default_rng(seed))
-    found = np.full(len(wide), -1)
+    assigned = np.full(len(wide), -1)
     for _ in range(ROUNDS):
         cosines = wide @ centres.T
         nearest = cosines.argmax(axis=1)
@@ -25,14 +25,14 @@ def clusters(vectors: Vectors, number: int, seed: int) -> NDArray[np.int64]:
             sizes = np.bincount(nearest, minlength=number)
             fits = np.where(sizes[nearest] > 1, cosines[np.arange(len(wide)), nearest], np.inf)
             nearest[fits.argmin()] = empty
-        if (nearest == found).all():
+        if (nearest == assigned).all():
             break
-        found = nearest
-        sums = np.stack([wide[found == cluster].sum(axis=0) for cluster in range(number)])
+        assigned = nearest
+        sums = np.stack([wide[assigned == cluster].sum(axis=0) for cluster in range(number)])
         centres = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
-    _, first = np.unique(found, return_index=True)
-    rank = {int(found[place]): order for order, place in enumerate(sorted(first))}
-    return np.array([rank[int(cluster)] for cluster in found])
+    _, first = np.unique(assigned, return_index=True)
+    rank = {int(assigned[member]): order for order, member in enumerate(sorted(first))}
+    return np.array([rank[int(cluster)] for cluster in assigned])
 
 
 def _starts(vectors: NDArray[np.float64], number: int, rng: np.random.Generator) -> NDArray[np.float64]:

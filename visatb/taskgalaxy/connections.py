@@ -23,11 +23,11 @@ def require_keys(config: TaskGalaxyConfig) -> None:
     """
     used = {config.expansion.endpoint, config.filter.endpoint, config.writing.endpoint, *config.voting.endpoints}
     missing = [
-        f"taskgalaxy.endpoints.{name}: {one.url} needs a key, and {one.key_variable} is not set"
-        for name, one in config.endpoints.items()
+        f"taskgalaxy.endpoints.{name}: {endpoint.url} needs a key, and {endpoint.key_variable} is not set"
+        for name, endpoint in config.endpoints.items()
         if name in used
-        and (one.url == OPENAI or "key_variable" in one.model_fields_set)
-        and not os.environ.get(one.key_variable)
+        and (endpoint.url == OPENAI or "key_variable" in endpoint.model_fields_set)
+        and not os.environ.get(endpoint.key_variable)
     ]
     if missing:
         raise VisatbError(f"set these environment variables, or name others in key_variable:\n{bullet_list(missing)}")
@@ -46,8 +46,8 @@ def endpoints_of(job: RequestJob) -> list[Endpoint]:
     """
     reached = _connections()["endpoints"]
     return [
-        _endpoint(one.name, ModelEndpoint.model_validate(reached[one.name] | one.model_dump(exclude={"name"})))
-        for one in job.models
+        _endpoint(model.name, ModelEndpoint.model_validate(reached[model.name] | model.model_dump(exclude={"name"})))
+        for model in job.models
     ]
 
 
@@ -58,12 +58,12 @@ def _connections() -> dict[str, Any]:
     return values
 
 
-def _endpoint(name: str, one: ModelEndpoint) -> Endpoint:
+def _endpoint(name: str, settings: ModelEndpoint) -> Endpoint:
     return endpoint_of(
-        one,
+        settings,
         name=name,
         role=f"the endpoint '{name}'",
         section=f"{SECTION}.endpoints.{name}",
-        prices=(one.prices.input, one.prices.output) if one.prices else None,
-        image_tokens=one.image_tokens,
+        prices=(settings.prices.input, settings.prices.output) if settings.prices else None,
+        image_tokens=settings.image_tokens,
     )

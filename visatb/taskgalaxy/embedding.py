@@ -128,5 +128,5 @@ def fingerprint(source: str, **more: str) -> str:
     """Return what vectors depend on beside their contents: a folder's weights and settings, or a hub name."""
     folder = Path(source)
     files = sorted(path for path in folder.glob("*") if path.suffix in (".safetensors", ".json", ".txt", ".model"))
-    told = dict(zip((path.name for path in files), checksums(files), strict=True)) if files else {"name": source}
-    return hashlib.sha256(json.dumps(told | more, sort_keys=True).encode()).hexdigest()[:16]
+    identity = dict(zip((path.name for path in files), checksums(files), strict=True)) if files else {"name": source}
+    return hashlib.sha256(json.dumps(identity | more, sort_keys=True).encode()).hexdigest()[:16]

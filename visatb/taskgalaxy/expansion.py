@@ -24,30 +24,30 @@ class _Tree:
     origin: dict[Path, str] = field(default_factory=dict)
     refused: list[Row] = field(default_factory=list)
 
-    def add(self, place: Path, name: str, origin: str) -> None:
+    def add(self, parent: Path, name: str, origin: str) -> None:
         """Add a name below a place unless it is there, in other writing."""
         try:
             clean = normalised(name)
         except ValueError as error:
-            self.refuse(place, name, "no name of a type", str(error))
+            self.refuse(parent, name, "no name of a type", str(error))
             return
-        if comparable(clean) in map(comparable, self.children.get(place, [])):
-            self.refuse(place, clean, "named before", "in the same place")
+        if comparable(clean) in map(comparable, self.children.get(parent, [])):
+            self.refuse(parent, clean, "named before", "in the same place")
             return
-        self.children.setdefault(place, []).append(clean)
-        self.origin[*place, clean] = origin
+        self.children.setdefault(parent, []).append(clean)
+        self.origin[*parent, clean] = origin
 
     def at_depth(self, depth: int) -> list[Path]:
         """Return the places of a level in the tree's order: 0 is the root alone."""
-        places: list[Path] = [()]
+        paths: list[Path] = [()]
         for _ in range(depth):
-            places = [(*place, name) for place in places for name in self.children.get(place, [])]
-        return places
+            paths = [(*path, name) for path in paths for name in self.children.get(path, [])]
+        return paths
 
-    def refuse(self, place: Path, name: str, reason: str, detail: str) -> None:
+    def refuse(self, parent: Path, name: str, reason: str, detail: str) -> None:
         """Note a name that does not become a type."""
         shown = name.encode(errors="replace").decode()[:200]
-        self.refused.append({"place": place, "name": shown, **rejected(reason, detail)})
+        self.refused.append({"parent": parent, "name": shown, **rejected(reason, detail)})
 
 
 def expand(
@@ -78,54 +78,54 @@ def expand(
 
 def _planted(seeds: dict[str, dict[str, list[str]]]) -> _Tree:
     tree = _Tree()
-    for one, kinds in seeds.items():
-        tree.add((), one, "seed")
-        for two, threes in kinds.items():
-            tree.add((one,), two, "seed")
-            for three in threes:
-                tree.add((one, two), three, "seed")
+    for level_1, kinds in seeds.items():
+        tree.add((), level_1, "seed")
+        for level_2, threes in kinds.items():
+            tree.add((level_1,), level_2, "seed")
+            for level_3 in threes:
+                tree.add((level_1, level_2), level_3, "seed")
     return tree
 
 
 def _grow(
     tree: _Tree,
-    places: Sequence[Path],
+    parents: Sequence[Path],
     number: int,
     prompt: Prompt,
     endpoint: Endpoint,
     asking: Asking,
 ) -> None:
-    prompts = [(_prompt(tree, place, number, prompt), endpoint) for place in places]
+    prompts = [(_prompt(tree, parent, number, prompt), endpoint) for parent in parents]
     outcomes = ask(asking, prompts, lambda _, text: parse_types(text))
-    for place, outcome in zip(places, outcomes, strict=True):
+    for parent, outcome in zip(parents, outcomes, strict=True):
         if outcome.value is None:
-            tree.refused.append({"place": place, "name": "", **rejected(outcome.reason, outcome.detail)})
+            tree.refused.append({"parent": parent, "name": "", **rejected(outcome.reason, outcome.detail)})
             continue
         for position, name in enumerate(outcome.value):
             if position >= number:
-                tree.refuse(place, name, "more than were asked for", "")
+                tree.refuse(parent, name, "more than were asked for", "")
             else:
-                tree.add(place, name, "model")
+                tree.add(parent, name, "model")
 
 
-def _prompt(tree: _Tree, place: Path, number: int, prompt: Prompt) -> Question:
-    known = "\n".join(f"- {name}" for name in tree.children.get(place, [])) or "- (nothing yet)"
-    return Question(prompt.system, prompt.filled(parent=ARROW.join(place) or ROOT, known=known, number=str(number)))
+def _prompt(tree: _Tree, parent: Path, number: int, prompt: Prompt) -> Question:
+    known = "\n".join(f"- {name}" for name in tree.children.get(parent, [])) or "- (nothing yet)"
+    return Question(prompt.system, prompt.filled(parent=ARROW.join(parent) or ROOT, known=known, number=str(number)))
 
 
 def _rows(tree: _Tree) -> list[Row]:
     rows: list[Row] = []
     seen: dict[tuple[str, str], str] = {}
-    for place in tree.at_depth(3):
-        level_1, level_2, level_3 = place
-        one = TaskType(level_1, level_2, level_3, tree.origin[place])
-        key = (one.level_1, comparable(one.level_3))
+    for path in tree.at_depth(3):
+        level_1, level_2, level_3 = path
+        task_type = TaskType(level_1, level_2, level_3, tree.origin[path])
+        key = (task_type.level_1, comparable(task_type.level_3))
         verdict = rejected("named before", seen[key]) if key in seen else kept()
-        seen.setdefault(key, one.path)
-        rows.append(_row(place, one.origin, one.id, verdict))
+        seen.setdefault(key, task_type.path)
+        rows.append(_row(path, task_type.origin, task_type.id, verdict))
     for number, refused in enumerate(tree.refused):
         verdict = {name: refused[name] for name in ("status", "reason", "detail")}
-        names = (*refused["place"], refused["name"])
+        names = (*refused["parent"], refused["name"])
         rows.append(_row(names, "model", f"refused-{number}", verdict))
     return rows
 

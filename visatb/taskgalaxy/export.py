@@ -30,10 +30,11 @@ def task_of_types(types: Sequence[Row], vectors: Vectors, used: set[str], settin
     numbers = [number for number, row in enumerate(types) if row["id"] in used]
     if settings.task == "level_1":
         return {types[number]["id"]: types[number]["level_1"] for number in numbers}
-    found = clusters(vectors[numbers], settings.clusters, settings.seed)
+    assigned = clusters(vectors[numbers], settings.clusters, settings.seed)
     width = len(str(settings.clusters))
     return {
-        types[number]["id"]: f"cluster-{cluster + 1:0{width}d}" for number, cluster in zip(numbers, found, strict=True)
+        types[number]["id"]: f"cluster-{cluster + 1:0{width}d}"
+        for number, cluster in zip(numbers, assigned, strict=True)
     }
 
 
@@ -95,10 +96,10 @@ def write_export(rows: Sequence[Row], folder: str | Path, table: str | Path, tas
     good = [row for row in rows if row["status"] == KEPT]
     if not good:
         reasons = Counter(row["detail"] or row["reason"] for row in rows)
-        told = bullet_list(f"{reason} ({count})" for reason, count in reasons.most_common(10))
+        listed = bullet_list(f"{reason} ({count})" for reason, count in reasons.most_common(10))
         raise VisatbError(
             f"{folder}: no task has enough of the {len(rows)} accepted samples; lower taskgalaxy.export.min_samples, "
-            f"or add pictures and types:\n{told}"
+            f"or add pictures and types:\n{listed}"
         )
     for split in SPLITS:
         with atomic_path(Path(folder) / f"{split}.jsonl") as temporary, temporary.open("w", encoding="utf-8") as stream:

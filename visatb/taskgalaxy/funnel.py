@@ -51,8 +51,8 @@ def funnel(tables: Mapping[str, str | Path]) -> tuple[pd.DataFrame, pd.DataFrame
         count = Counter(row["status"] for row in table)
         usage = read_usage(tables[stage])
         rows.append({"stage": stage, "unit": unit, "given": len(table), "kept": count[KEPT]} | _usage(usage))
-        found = Counter(row["reason"] for row in table if row["status"] != KEPT)
-        reasons += [{"stage": stage, "reason": reason, "count": number} for reason, number in found.most_common()]
+        rejections = Counter(row["reason"] for row in table if row["status"] != KEPT)
+        reasons += [{"stage": stage, "reason": reason, "count": number} for reason, number in rejections.most_common()]
     _check_none_lost(rows)
     frame = pd.DataFrame(rows)
     frame.insert(4, "rejected", frame["given"] - frame["kept"])

@@ -148,7 +148,7 @@ def connections(config: TaskGalaxyConfig) -> dict[str, Any]:
 
     So a workflow can let another address, price or budget make nothing again.
     """
-    reached = {name: one.model_dump(exclude=set(REPLY_KEYS)) for name, one in config.endpoints.items()}
+    reached = {name: endpoint.model_dump(exclude=set(REPLY_KEYS)) for name, endpoint in config.endpoints.items()}
     return {"endpoints": reached, "budget": config.budget}
 
 
@@ -169,5 +169,7 @@ def _clip(config: TaskGalaxyConfig) -> dict[str, Any]:
 
 
 def _without_connections(config: TaskGalaxyConfig, values: dict[str, Any]) -> TaskGalaxyConfig:
-    endpoints = {name: one.model_dump(exclude=set(Connection.model_fields)) for name, one in config.endpoints.items()}
+    endpoints = {
+        name: endpoint.model_dump(exclude=set(Connection.model_fields)) for name, endpoint in config.endpoints.items()
+    }
     return TaskGalaxyConfig.model_validate(values | {"endpoints": endpoints})

@@ -45,8 +45,8 @@ def nearest(
     workers = threads or len(os.sched_getaffinity(0))
     progress = Progress("match_types", "pictures", len(pictures))
     with ThreadPoolExecutor(workers) as pool:
-        for start, found in _bounded(pool, search, pictures, block, 2 * workers):
-            indices[start : start + block], cosines[start : start + block] = found
+        for start, best in _bounded(pool, search, pictures, block, 2 * workers):
+            indices[start : start + block], cosines[start : start + block] = best
             progress.at(min(start + block, len(pictures)))
     return indices, cosines
 
@@ -126,8 +126,8 @@ def within_floor_and_cap(
     """
     reaches = cosines >= floor
     rows, columns = np.nonzero(reaches)
-    types, found = indices[rows, columns], cosines[rows, columns]
-    order = np.lexsort((rows, -found, types))
+    types, values = indices[rows, columns], cosines[rows, columns]
+    order = np.lexsort((rows, -values, types))
     grouped = types[order]
     starts = np.flatnonzero(np.r_[True, grouped[1:] != grouped[:-1]]) if len(grouped) else np.array([], dtype=int)
     position = np.arange(len(grouped)) - np.repeat(starts, np.diff(np.r_[starts, len(grouped)]))
@@ -145,7 +145,7 @@ def near_duplicates(vectors: Floats, threshold: float, block: int = 1024) -> lis
     """
     wide = vectors.astype(np.float64)
     stays = np.ones(len(wide), dtype=bool)
-    found = []
+    duplicates = []
     for start in range(0, len(wide), block):
         rows = wide[start : start + block]
         cosines = rows @ wide[: start + len(rows)].T
@@ -157,5 +157,5 @@ def near_duplicates(vectors: Floats, threshold: float, block: int = 1024) -> lis
             best = before[np.argmax(cosines[offset, before])]
             if cosines[offset, best] >= threshold:
                 stays[number] = False
-                found.append((number, int(best), float(cosines[offset, best])))
-    return found
+                duplicates.append((number, int(best), float(cosines[offset, best])))
+    return duplicates

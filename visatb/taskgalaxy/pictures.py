@@ -33,10 +33,10 @@ def picture_names(folder: str | Path) -> list[str]:
 
 
 def _names(folder: Path) -> Iterator[str]:
-    for here, _, files in os.walk(folder):
+    for directory, _, files in os.walk(folder):
         for name in files:
             if name.lower().endswith(ENDINGS):
-                yield os.path.relpath(os.path.join(here, name), folder)
+                yield os.path.relpath(os.path.join(directory, name), folder)
 
 
 def list_pictures(folder: str | Path, processes: int = 1) -> list[Row]:

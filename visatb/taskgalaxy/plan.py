@@ -66,10 +66,10 @@ def _stages(
     kept = ceil(matches * config.assumptions.kept_types)
     length = {name: len(prompt.system) + len(prompt.user) for name, prompt in prompts.items()}
     exchange = config.assumptions.reply_tokens * CHARACTERS_PER_TOKEN
-    each = ceil(matches / looked_at) if looked_at else 0
+    per_picture = ceil(matches / looked_at) if looked_at else 0
     return [
         _Stage("expand_types", expansion.endpoint, places, places, length["expand"] + 300, False),
-        _Stage("filter_types", config.filter.endpoint, looked_at, looked_at, length["filter"] + 60 * each, True),
+        _Stage("filter_types", config.filter.endpoint, looked_at, looked_at, length["filter"] + 60 * per_picture, True),
         _Stage("write_questions", config.writing.endpoint, kept, matches, length["write"] + 60, True),
         *(
             _Stage("vote", judge, kept, matches, length["vote"] + 60 + exchange, True)
@@ -80,9 +80,9 @@ def _stages(
 
 def _row(config: TaskGalaxyConfig, stage: _Stage) -> dict[str, object]:
     settings = config.endpoints[stage.endpoint]
-    told = ceil(stage.characters / CHARACTERS_PER_TOKEN) + stage.pictures * settings.image_tokens
+    prompt_tokens = ceil(stage.characters / CHARACTERS_PER_TOKEN) + stage.pictures * settings.image_tokens
     longest = longest_reply(settings.parameters) or config.assumptions.reply_tokens
-    said = min(config.assumptions.reply_tokens, longest)
+    completion_tokens = min(config.assumptions.reply_tokens, longest)
     at_most = stage.at_most * config.attempts
     prices = settings.prices
     return {
@@ -90,11 +90,11 @@ def _row(config: TaskGalaxyConfig, stage: _Stage) -> dict[str, object]:
         "endpoint": stage.endpoint,
         "model": settings.model,
         "requests": stage.requests,
-        "prompt_tokens": stage.requests * told,
-        "completion_tokens": stage.requests * said,
-        "price": prices and stage.requests * (told * prices.input + said * prices.output) / 1e6,
+        "prompt_tokens": stage.requests * prompt_tokens,
+        "completion_tokens": stage.requests * completion_tokens,
+        "price": prices and stage.requests * (prompt_tokens * prices.input + completion_tokens * prices.output) / 1e6,
         "requests_at_most": at_most,
-        "price_at_most": prices and at_most * (told * prices.input + longest * prices.output) / 1e6,
+        "price_at_most": prices and at_most * (prompt_tokens * prices.input + longest * prices.output) / 1e6,
     }
 
 

@@ -32,10 +32,10 @@ def provenance(config: TaskGalaxyConfig, files: Mapping[str, str | Path], funnel
     return {"visatb": __version__, "settings": settings, "sha256": digests, "stages": stages}
 
 
-def format_provenance(found: Mapping[str, Any], reasons: pd.DataFrame, tasks: pd.DataFrame) -> str:
+def format_provenance(values: Mapping[str, Any], reasons: pd.DataFrame, tasks: pd.DataFrame) -> str:
     """Return the same for people: numbers of each stage, reasons of rejection, models, tasks."""
-    settings = found["settings"]
-    stages = pd.DataFrame(found["stages"])
+    settings = values["settings"]
+    stages = pd.DataFrame(values["stages"])
     models = stages.dropna(subset=["models"])[["stage", "models"]]
     parts = [
         "# What these data were made of",

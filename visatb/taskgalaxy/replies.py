@@ -23,8 +23,8 @@ def json_object(text: str) -> dict[str, Any]:
         raise UnusableError("empty reply")
     fenced = _FENCE.search(text)
     for part in ([fenced.group(1)] if fenced else []) + [text]:
-        if (found := _first_object(part)) is not None:
-            return found
+        if (parsed := _first_object(part)) is not None:
+            return parsed
     raise UnusableError("no JSON in the reply", text)
 
 
@@ -69,18 +69,18 @@ def parse_exchange(text: str) -> tuple[str, str]:
 
 
 def _text(value: dict[str, Any], key: str) -> str:
-    found = value.get(key)
-    if not isinstance(found, str) or not found.strip():
+    text = value.get(key)
+    if not isinstance(text, str) or not text.strip():
         raise UnusableError(f"no {key} in the reply", json.dumps(value))
-    if len(found) > LONGEST_TEXT:
-        raise UnusableError(f"{key} longer than {LONGEST_TEXT} characters", found)
-    if "<image>" in found:
-        raise UnusableError(f"the mark <image> in the {key}", found)
+    if len(text) > LONGEST_TEXT:
+        raise UnusableError(f"{key} longer than {LONGEST_TEXT} characters", text)
+    if "<image>" in text:
+        raise UnusableError(f"the mark <image> in the {key}", text)
     try:
-        found.encode()
+        text.encode()
     except UnicodeEncodeError:
-        raise UnusableError(f"half a character in the {key}", repr(found)) from None
-    return found.strip()
+        raise UnusableError(f"half a character in the {key}", repr(text)) from None
+    return text.strip()
 
 
 def parse_votes(text: str) -> tuple[int, int, str]:

@@ -152,6 +152,6 @@ def _vote(name: str, judge: str, outcome: Outcome[tuple[int, int, str]]) -> Row:
 def _judged(sample: Row, votes: Sequence[Row], min_votes: int) -> Row:
     columns = {name: sample[name] for name in ("id", "image", "digest", "type", "question", "answer")}
     count = sum(ballot["vote"] for ballot in votes)
-    said = "; ".join(f"{ballot['judge']}: {ballot['vote']} ({ballot['reason']})" for ballot in votes)
-    verdict = kept() if count >= min_votes else rejected("too few votes", said)
+    reasons = "; ".join(f"{ballot['judge']}: {ballot['vote']} ({ballot['reason']})" for ballot in votes)
+    verdict = kept() if count >= min_votes else rejected("too few votes", reasons)
     return columns | {"votes": count, **verdict}

@@ -72,10 +72,10 @@ def read_seeds(path: str | Path) -> dict[str, dict[str, list[str]]]:
     if mistakes:
         raise VisatbError(f"{path} holds no seed types:\n{bullet_list(mistakes)}")
     return {
-        normalised(one): {
-            normalised(two): [normalised(three) for three in threes or ()] for two, threes in _kinds(kinds)
+        normalised(level_1): {
+            normalised(level_2): [normalised(level_3) for level_3 in threes or ()] for level_2, threes in _kinds(kinds)
         }
-        for one, kinds in values.items()
+        for level_1, kinds in values.items()
     }
 
 
@@ -85,29 +85,29 @@ def _kinds(kinds: Any) -> list[tuple[Any, Any]]:
 
 def _mistakes(values: Mapping[Any, Any]) -> Iterator[str]:
     yield from _names(list(values), "level 1")
-    for one, kinds in values.items():
+    for level_1, kinds in values.items():
         if kinds is not None and not isinstance(kinds, Mapping | list):
-            yield f"{one}: expected level-2 types, found {type(kinds).__name__}"
+            yield f"{level_1}: expected level-2 types, found {type(kinds).__name__}"
             continue
-        yield from _names([two for two, _ in _kinds(kinds)], str(one))
-        for two, threes in _kinds(kinds):
+        yield from _names([level_2 for level_2, _ in _kinds(kinds)], str(level_1))
+        for level_2, threes in _kinds(kinds):
             if threes is not None and not isinstance(threes, list):
-                yield f"{one}{ARROW}{two}: expected a list of level-3 types, found {type(threes).__name__}"
+                yield f"{level_1}{ARROW}{level_2}: expected a list of level-3 types, found {type(threes).__name__}"
             else:
-                yield from _names(threes or [], f"{one}{ARROW}{two}")
+                yield from _names(threes or [], f"{level_1}{ARROW}{level_2}")
 
 
-def _names(names: list[Any], here: str) -> Iterator[str]:
+def _names(names: list[Any], where: str) -> Iterator[str]:
     seen: set[str] = set()
     for name in names:
         if not isinstance(name, str):
-            yield f"{here}: expected a name, found {name!r}; put numbers and words like yes in quotes"
+            yield f"{where}: expected a name, found {name!r}; put numbers and words like yes in quotes"
             continue
         try:
             key = comparable(normalised(name))
         except ValueError as error:
-            yield f"{here}: {name!r} is no name of a type ({error})"
+            yield f"{where}: {name!r} is no name of a type ({error})"
             continue
         if key in seen:
-            yield f"{here}: '{name}' is there twice"
+            yield f"{where}: '{name}' is there twice"
         seen.add(key)

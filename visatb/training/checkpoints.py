@@ -93,9 +93,9 @@ class Checkpoints:
         """Remove the checkpoints that are newer than the newest without a `defect`; return them with theirs."""
         broken = {}
         for path in self.all():
-            if not (found := defect(path)):
+            if not (fault := defect(path)):
                 break
-            broken[path] = found
+            broken[path] = fault
             shutil.rmtree(path)
         return broken
 
@@ -142,8 +142,8 @@ def _maker(layout: str) -> str:
 
 
 def _newest_first(steps: Path) -> list[Path]:
-    found = [path for path in steps.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdigit()]
-    return sorted(found, key=lambda path: int(path.name.removeprefix("checkpoint-")), reverse=True)
+    checkpoints = [path for path in steps.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdigit()]
+    return sorted(checkpoints, key=lambda path: int(path.name.removeprefix("checkpoint-")), reverse=True)
 
 
 def _newest_intact(steps: Path) -> Path | None:
@@ -179,10 +179,10 @@ def defect(checkpoint: str | Path) -> str:
         return "not whole"
     marks = read_json(folder / MARKER)
     try:
-        found = checksums([folder / name for name in marks])
+        sums = checksums([folder / name for name in marks])
     except OSError as error:
         return f"not readable ({error})"
-    changed = [name for name, crc32 in zip(marks, found, strict=True) if marks[name]["crc32"] != crc32]
+    changed = [name for name, crc32 in zip(marks, sums, strict=True) if marks[name]["crc32"] != crc32]
     return f"damaged ({', '.join(changed)})" if changed else ""
 
 

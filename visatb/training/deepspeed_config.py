@@ -29,8 +29,8 @@ def check_deepspeed(path: str | Path) -> Iterator[str]:
         yield f"{path}: expected a JSON object, found {type(config).__name__}"
         return
     for key in _OF_THE_RECIPE:
-        if (found := _value(config, key)) != "auto":
-            yield f'{path}: {key} must be "auto", which takes it from `training`; found {_words(found)}'
+        if (value := _value(config, key)) != "auto":
+            yield f'{path}: {key} must be "auto", which takes it from `training`; found {_words(value)}'
     for key in ("optimizer", "scheduler"):
         if key in config:
             yield f"{path}: take {key} away; `training` has AdamW and its learning rate's schedule"

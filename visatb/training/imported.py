@@ -61,10 +61,10 @@ def _differences(folder: str | Path, base: str) -> Iterator[str]:
     if family != own:
         yield f"it is a {family}, but the experiment's model {base} is a {own}"
         return
-    found, expected = _shapes(folder), _shapes(base)
-    changed = [name for name in sorted({*found, *expected}) if found.get(name) != expected.get(name)]
+    actual, expected = _shapes(folder), _shapes(base)
+    changed = [name for name in sorted({*actual, *expected}) if actual.get(name) != expected.get(name)]
     for name in changed[:3]:
-        yield f"{name}: shape {found.get(name, 'missing')}, in {base} {expected.get(name, 'missing')}"
+        yield f"{name}: shape {actual.get(name, 'missing')}, in {base} {expected.get(name, 'missing')}"
     if len(changed) > 3:
         yield f"{len(changed) - 3} more weights have other shapes than in {base}"
     yield from _processor_differences(folder, base)
@@ -72,19 +72,19 @@ def _differences(folder: str | Path, base: str) -> Iterator[str]:
 
 
 def _training_differences(run: str, folder: str | Path, base: str, as_here: AsHere) -> Iterator[str]:
-    found = sorted((Path(folder).parent / "checkpoints").glob(f"*/{DESCRIPTION}"))
-    if not found:
+    files = sorted((Path(folder).parent / "checkpoints").glob(f"*/{DESCRIPTION}"))
+    if not files:
         say(f"[{run}] {Path(folder).parent} has no checkpoints/*/{DESCRIPTION}: what it was trained on is not checked")
         return
-    told = [read_json(path) for path in found]
+    descriptions = [read_json(path) for path in files]
     expected = {
         "mixture": file_digest(as_here.mixture),
         "base": folder_digest(base) if Path(base).is_dir() else base,
         "freeze": list(as_here.freeze),
     }
     for key, value in expected.items():
-        if all(one.get(key) != value for one in told):
-            yield f"it was trained with another {key} than this experiment has for it ({found[-1]})"
+        if all(description.get(key) != value for description in descriptions):
+            yield f"it was trained with another {key} than this experiment has for it ({files[-1]})"
 
 
 def _shapes(checkpoint: str | Path) -> dict[str, tuple[int, ...]]:
@@ -96,18 +96,18 @@ def _shapes(checkpoint: str | Path) -> dict[str, tuple[int, ...]]:
 
 
 def _processor_differences(folder: str | Path, base: str) -> Iterator[str]:
-    found, expected = load_processor(folder), load_processor(base)
-    if found.tokenizer.get_vocab() != expected.tokenizer.get_vocab():
+    actual, expected = load_processor(folder), load_processor(base)
+    if actual.tokenizer.get_vocab() != expected.tokenizer.get_vocab():
         yield f"its tokenizer has other tokens than that of {base}"
-    if found.chat_template != expected.chat_template:
+    if actual.chat_template != expected.chat_template:
         yield f"its chat template is another than that of {base}, so it was asked in other words"
-    changed = _changed(found.image_processor.to_dict(), expected.image_processor.to_dict())
+    changed = _changed(actual.image_processor.to_dict(), expected.image_processor.to_dict())
     if changed:
         yield f"its image processor differs from that of {base} in {', '.join(changed)}"
 
 
-def _changed(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
-    return [key for key in sorted({*found, *expected}) if _plain(found.get(key)) != _plain(expected.get(key))]
+def _changed(actual: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    return [key for key in sorted({*actual, *expected}) if _plain(actual.get(key)) != _plain(expected.get(key))]
 
 
 def _plain(value: Any) -> Any:

@@ -70,8 +70,8 @@ class TrainingJob(Section):
         changed: dict[str, object] = {}
         if weights:
             table = read_table(weights)
-            found = zip(table["task"].astype(str), table["weight"].astype(float), strict=True)
-            changed["weights"] = {**self.weights, **dict(found)}
+            rows = zip(table["task"].astype(str), table["weight"].astype(float), strict=True)
+            changed["weights"] = {**self.weights, **dict(rows)}
         if templates and isinstance(self.objective, L2T):
             changed["objective"] = self.objective.model_copy(update={"templates": read_templates(templates)})
         return self.model_copy(update=changed)

@@ -211,7 +211,7 @@ def _train(
     learning_rate: float,
 ) -> None:
     optimizers = _optimizers(module, learning_rate)
-    schedules = [get_cosine_schedule_with_warmup(each, int(WARMUP * steps), steps) for each in optimizers]
+    schedules = [get_cosine_schedule_with_warmup(optimizer, int(WARMUP * steps), steps) for optimizer in optimizers]
     progress = Progress(name, "step", steps)
     for step, batch in enumerate(_ahead(batches), 1):
         with torch.autocast("cpu", torch.bfloat16, enabled=_has_fast_bfloat16()):
@@ -219,8 +219,8 @@ def _train(
         module.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-        for each in (*optimizers, *schedules):
-            each.step()
+        for stepper in (*optimizers, *schedules):
+            stepper.step()
         progress.at(step, f"loss {loss.detach():.3f}")
 
 

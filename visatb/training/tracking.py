@@ -76,8 +76,8 @@ class WandbProject:
 
 def wandb_project() -> WandbProject | None:
     """Return where on Weights & Biases this job is shown, as its untracked section ``tracking`` says."""
-    told = untracked("tracking")
-    return WandbProject(**told) if told else None
+    settings = untracked("tracking")
+    return WandbProject(**settings) if settings else None
 
 
 class WeightsAndBiases:

@@ -46,7 +46,7 @@ def test_a_dropped_column_leaves_every_average() -> None:
     assert result.C["d"].drop("d").to_list() == pytest.approx([sum(C_in.values()) / 3] * 3)
     [unlearned] = result.unlearned
     assert unlearned.column == unlearned.group == "d"
-    assert unlearned.found == "V(plus-d) = 0.15 is not above V(mini) = 0.2"
+    assert unlearned.fault == "V(plus-d) = 0.15 is not above V(mini) = 0.2"
     assert "d takes the mean C_in and the mean D of the other groups" in unlearned.done
 
 
@@ -91,7 +91,7 @@ def test_a_gap_within_two_standard_errors_is_not_learning() -> None:
     assert not balance(well_posed(), Design.ungrouped(COLUMNS, T1), noise_of_d(0.199)).unlearned
     result = balance(well_posed(), Design.ungrouped(COLUMNS, T1), noise_of_d(0.201))
     assert [unlearned.column for unlearned in result.unlearned] == ["d"]
-    assert "by no more than its noise (2 standard errors of their difference = 0.402)" in result.unlearned[0].found
+    assert "by no more than its noise (2 standard errors of their difference = 0.402)" in result.unlearned[0].fault
 
 
 def test_policy_error_names_every_column() -> None:
@@ -113,7 +113,7 @@ def test_scores_below_zero_make_the_difficulty_undefined() -> None:
     matrix = well_posed()
     matrix["d"] -= 1
     result = balance(matrix, Design.ungrouped(COLUMNS, T1))
-    assert result.unlearned[0].found == "V(plus-d) = -0.4 is not above 0, so D is undefined"
+    assert result.unlearned[0].fault == "V(plus-d) = -0.4 is not above 0, so D is undefined"
     clipped = balance(matrix, Design.ungrouped(COLUMNS, CLIP))
     assert clipped.D["d"] == 1.0
 
@@ -130,7 +130,7 @@ def test_lower_is_better_contributes_alike_and_is_difficult_where_error_remains(
     easy = matrix.assign(d=[4.0, 4.0, 4.0, 4.0, 3.9])
     assert 0 < balance(easy, Design.ungrouped(columns, T1)).D["d"] < 0.05
     worse = matrix.assign(d=[4.0, 3.0, 4.0, 4.5, 5.0])
-    assert balance(worse, Design.ungrouped(columns, T1)).unlearned[0].found == "V(plus-d) = 5 is not below V(mini) = 4"
+    assert balance(worse, Design.ungrouped(columns, T1)).unlearned[0].fault == "V(plus-d) = 5 is not below V(mini) = 4"
 
 
 def test_metrics_are_averaged_within_a_task_and_tasks_within_a_group() -> None:

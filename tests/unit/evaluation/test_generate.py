@@ -18,7 +18,7 @@ from visatb.data.demo.exchanges import DEMO_TASKS, demo_sample
 from visatb.data.records import RECORD_SCHEMA
 from visatb.errors import VisatbError
 from visatb.evaluation.generate import Generation, LoadedModel, _Predictor, predict
-from visatb.evaluation.predictions import Answer, Asked, Questions
+from visatb.evaluation.predictions import Answer, Questions, SamplePrompt
 from visatb.models.families import load_model, load_processor
 
 HERE = Generation(batch_size=4, shard_size=5, precision="float32", attention="eager", device="cpu")
@@ -118,11 +118,11 @@ LIMITS = {"vqa": 2, "caption": 9, "chart": 5}
 
 
 @contextmanager
-def seeing_batches(see: Callable[[Sequence[Asked], Any], None]) -> Iterator[None]:
+def seeing_batches(see: Callable[[Sequence[SamplePrompt], Any], None]) -> Iterator[None]:
     """Show each batch, and what the model reads of it, before it is answered."""
     original = _Predictor._answers
 
-    def answers_of(self: _Predictor, batch: Sequence[Asked], inputs: Any) -> list[Answer]:
+    def answers_of(self: _Predictor, batch: Sequence[SamplePrompt], inputs: Any) -> list[Answer]:
         see(batch, inputs)
         return original(self, batch, inputs)
 
@@ -197,13 +197,13 @@ def counting(monkeypatch: pytest.MonkeyPatch, fail_after: int | None = None) -> 
     original = LoadedModel.answer
     times = 0
 
-    def answer(self: LoadedModel, asked: Sequence[Asked], at: Callable[[int], None]) -> list[Answer]:
+    def answer(self: LoadedModel, prompts: Sequence[SamplePrompt], at: Callable[[int], None]) -> list[Answer]:
         nonlocal times
         if times == fail_after:
             raise KeyboardInterrupt
         times += 1
-        answered.extend(one.id for one in asked)
-        return original(self, asked, at)
+        answered.extend(one.id for one in prompts)
+        return original(self, prompts, at)
 
     monkeypatch.setattr(LoadedModel, "answer", answer)
     return answered

@@ -24,7 +24,7 @@ from visatb.data.records import RECORD_SCHEMA
 from visatb.endpoints.endpoint import Endpoint
 from visatb.errors import VisatbError
 from visatb.evaluation.generate import Generation, LoadedModel
-from visatb.evaluation.jobs import AskedJob, PredictionJob
+from visatb.evaluation.jobs import EndpointJob, PredictionJob
 from visatb.evaluation.predictions import Questions, answer_all
 from visatb.evaluation.served import ServedModel
 from visatb.models.families import load_model, load_processor
@@ -192,7 +192,7 @@ def test_the_script_asks_a_server_without_importing_torch(
 ) -> None:
     records = str(Path(questions[0].records).parents[1])
     with judge_server(Served(lambda name: llava if name == "m-mini" else None), {"m-mini": None}) as server:
-        served = AskedJob(model="m-mini", parameters={"repetition_penalty": 1.0})
+        served = EndpointJob(model="m-mini", parameters={"repetition_penalty": 1.0})
         job = PredictionJob(run="mini", split="val", max_new_tokens=LIMITS, shard_size=5, served=served)
         line = [
             *("predict", "--job", as_json(job), "--model", str(llava), "--records", records),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.helpers.config_examples import config_values
-from visatb.evaluation.jobs import AskedJob, ContributionTableJob
+from visatb.evaluation.jobs import ContributionTableJob, EndpointJob
 from visatb.experiment.experiment import Experiment
 from visatb.experiment.jobs.evaluation import (
     contribution_job,
@@ -103,4 +103,4 @@ def test_zero_shot_answers_of_a_server_depend_on_its_model_alone():
 
 
 def test_a_request_is_a_model_and_its_parameters():
-    assert set(AskedJob.model_fields) == {"model", "parameters"}
+    assert set(EndpointJob.model_fields) == {"model", "parameters"}

@@ -17,7 +17,7 @@ from visatb.errors import VisatbError
 from visatb.experiment.experiment import Experiment
 from visatb.runtime.files import write_parquet
 from visatb.scores.columns import Column
-from visatb.scores.completed import completed_table, pseudo_values
+from visatb.scores.extrapolated import extrapolated_table, pseudo_values
 from visatb.scores.imported import ImportedScore, imported_table, sample_table
 from visatb.scores.paired import PairedSamples
 from visatb.scores.table import about_scores
@@ -105,7 +105,7 @@ def scored(values: np.ndarray, metric: str = "EM", below: np.ndarray | None = No
 def test_completed_scores_are_sums_sample_by_sample():
     generator = np.random.default_rng(0)
     values = {name: 100.0 * (generator.random(50) < 0.5) for name in ("mini", "before-mini", "before-plus")}
-    table = completed_table("vqa", {name: scored(one) for name, one in values.items()})
+    table = extrapolated_table("vqa", {name: scored(one) for name, one in values.items()})
     found = dict(zip(table["id"].to_pylist(), table["numerator"].to_pylist(), strict=True))
     expected = values["mini"] + values["before-plus"] - values["before-mini"]
     assert [found[str(number)] for number in range(50)] == pytest.approx(expected.tolist())
@@ -127,13 +127,13 @@ def test_pseudo_values_of_a_ratio_have_its_score_and_its_error():
 def test_what_cannot_be_completed_is_told():
     parts = {name: scored(np.array([0.0, 100.0, 0.0])) for name in ("mini", "before-mini")}
     with pytest.raises(VisatbError, match="lacks ids"):
-        completed_table("vqa", parts | {"before-plus": scored(np.array([0.0, 100.0]))})
+        extrapolated_table("vqa", parts | {"before-plus": scored(np.array([0.0, 100.0]))})
     with pytest.raises(VisatbError, match="was scored by"):
-        completed_table("vqa", parts | {"before-plus": scored(np.array([0.0, 9.0, 1.0]), "CIDEr")})
+        extrapolated_table("vqa", parts | {"before-plus": scored(np.array([0.0, 9.0, 1.0]), "CIDEr")})
     records = pa.table({"id": ["0"], "image": ["0.png"]})
     value = imported_table([ImportedScore("plus-vqa", "val", "vqa", "EM", 50.0, 3)], records)
     with pytest.raises(VisatbError, match="only a value is known"):
-        completed_table("vqa", parts | {"before-plus": value})
+        extrapolated_table("vqa", parts | {"before-plus": value})
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_frozen_trains_mini_and_the_new_task_alone(finished: Path):
     assert dict(one.runs["before-plus-vqa"].mixture) == {"vqa": "large", "caption": "mini"}
     assert one.answered_tasks("before-plus-vqa", "val") == (NEW,)
     assert one.answered_tasks("plus-vqa", "val") == ()
-    assert one.reuse.earlier.completed == {(f"plus-{old}", "val", task) for old in OLD for task in ALL}
+    assert one.reuse.earlier.extrapolated == {(f"plus-{old}", "val", task) for old in OLD for task in ALL}
     assert one.measured_by("visatb")[0] == ("mini", "val", "vqa")
     assert one.reuse.model_origin("before-mini") == "earlier model"
 

@@ -13,7 +13,7 @@ from visatb.runtime.cli import as_json
 from visatb.runtime.files import read_parquet, read_table, write_parquet, write_table, write_text
 from visatb.scores.columns import Column
 from visatb.scores.comparison import comparison_table
-from visatb.scores.completed import completed_table
+from visatb.scores.extrapolated import extrapolated_table
 from visatb.scores.imported import ImportedScore, imported_table, kept_table
 from visatb.scores.jobs import ComparisonJob, ImportJob, KeptJob, KnownScore
 from visatb.scores.scoring import score_predictions
@@ -56,7 +56,7 @@ def test_kept_and_completed_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = {
         name.replace("_", "-"): read_parquet(f"{name}.parquet") for name in ("mini", "before_mini", "before_plus")
     }
-    assert read_parquet("completed.parquet").equals(completed_table("vqa", tables), check_metadata=True)
+    assert read_parquet("completed.parquet").equals(extrapolated_table("vqa", tables), check_metadata=True)
 
 
 def test_experiments_in_one_table(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,8 +67,9 @@ def kill_after_step_3(process: Popen[str], folder: Path, rank: int | None = None
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.005)
-    ranks = [child for child in psutil.Process(process.pid).children() if "RANK" in child.environ()]
-    warm.kill(process) if rank is None else ranks[rank].kill()
+    launcher = psutil.Process(warm.fork_of(process.pid) or process.pid)
+    ranks = [child for child in launcher.children() if "RANK" in child.environ()]
+    warm.kill(process if rank is None else ranks[rank])
     said, _ = process.communicate(timeout=120)
     assert process.returncode != 0, said
     assert not psutil.wait_procs(ranks, timeout=60)[1]

@@ -24,9 +24,9 @@ ROWS_AT_A_TIME = 256
 
 
 def m3it_records(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield (place, record) of a file of M3IT; raise `VisatbError` if it cannot be read or lacks a column."""
+    """Yield (location, record) of a file of M3IT; raise `VisatbError` if it cannot be read or lacks a column."""
     if path.suffix != ".parquet":
-        yield from ((place, record) for place, _, record in located_records(path))
+        yield from ((location, record) for location, _, record in located_records(path))
         return
     try:
         with pq.ParquetFile(path) as file:

@@ -51,10 +51,13 @@ class Account:
 
     def note(self, step: str, splits: Splits) -> None:
         """Note how many conversations and exchanges a step has left in each split."""
-        for split, found in splits.items():
-            exchanges = sum(len(conversation.exchanges) for conversation in found)
-            self.steps.append({"step": step, "split": split, "conversations": len(found), "exchanges": exchanges})
-        say(f"[{self.task}] {step}: {', '.join(f'{split} {len(found)}' for split, found in splits.items())}")
+        for split, conversations in splits.items():
+            exchanges = sum(len(conversation.exchanges) for conversation in conversations)
+            self.steps.append(
+                {"step": step, "split": split, "conversations": len(conversations), "exchanges": exchanges}
+            )
+        counts = (f"{split} {len(conversations)}" for split, conversations in splits.items())
+        say(f"[{self.task}] {step}: {', '.join(counts)}")
 
     def as_json(self) -> dict[str, Any]:
         """Return the account as JSON values."""
@@ -69,9 +72,9 @@ def write_sources(source: SourceConfig, origin: Origin, folder: str | Path, tole
         VisatbError: a file cannot be read, too many records are bad, or there are too few for what is wanted.
     """
     splits, account = prepared(source, origin, tolerated)
-    for split, found in splits.items():
+    for split, conversations in splits.items():
         with atomic_path(Path(folder) / f"{split}.jsonl") as temporary, temporary.open("w", encoding="utf-8") as stream:
-            for conversation in steps.with_unique_ids(found):
+            for conversation in steps.with_unique_ids(conversations):
                 stream.write(steps.json_line(conversation))
     write_json(Path(folder) / "report.json", account.as_json())
 
@@ -92,22 +95,22 @@ def prepared(source: SourceConfig, origin: Origin, tolerated: float = 0.0) -> tu
 def _read(source: SourceConfig, origin: Origin, split: str, account: Account, tolerated: float) -> list[Conversation]:
     report = account.reports.setdefault(split, Report(origin.task, split))
     filtered = account.filtered.setdefault(split, Counter())
-    found: list[Conversation] = []
-    for place, record in _raw_records(source, origin, split):
+    conversations: list[Conversation] = []
+    for location, record in _raw_records(source, origin, split):
         if _is_of_another(record, origin):
             report.of_other_tasks += 1
             continue
         report.records += 1
         try:
-            found += _conversations(source, origin, split, record, report.records)
+            conversations += _conversations(source, origin, split, record, report.records)
         except FilteredError as error:
             filtered[str(error)] += 1
         except BadRecordError as error:
-            report.note(place, error)
+            report.note(location, error)
     report.refuse_if_bad(origin.files[split], tolerated)
-    if not found:
+    if not conversations:
         raise VisatbError(f"task '{origin.task}', split {split}: cleaning leaves nothing ({dict(filtered)})")
-    return found
+    return conversations
 
 
 def _is_of_another(record: Any, origin: Origin) -> bool:
@@ -124,7 +127,7 @@ def _raw_records(source: SourceConfig, origin: Origin, split: str) -> Iterator[t
             elif source.format == "refcoco":
                 yield from refcoco_records(file, getattr(source.parts, split))
             else:
-                yield from ((place, record) for place, _, record in located_records(file))
+                yield from ((location, record) for location, _, record in located_records(file))
     except VisatbError as error:
         raise VisatbError(f"task '{origin.task}', split {split}: {error}") from error
 
@@ -157,7 +160,10 @@ def _hold_out(source: SourceConfig, task: str, splits: Splits) -> Splits | None:
 def _merge_references(source: SourceConfig, task: str, splits: Splits) -> Splits | None:
     if not source.merge_references:
         return None
-    return {split: found if split == "train" else steps.merged_references(found) for split, found in splits.items()}
+    return {
+        split: conversations if split == "train" else steps.merged_references(conversations)
+        for split, conversations in splits.items()
+    }
 
 
 def _halve(source: SourceConfig, task: str, splits: Splits) -> Splits | None:
@@ -190,7 +196,10 @@ def _instruct(source: SourceConfig, task: str, splits: Splits) -> Splits | None:
     text, only_first = source.instruction, source.instruct == "first"
     if text is None:
         return None
-    return {split: [steps.with_instruction(c, text, only_first) for c in found] for split, found in splits.items()}
+    return {
+        split: [steps.with_instruction(c, text, only_first) for c in conversations]
+        for split, conversations in splits.items()
+    }
 
 
 def _cut(source: SourceConfig, task: str, splits: Splits) -> Splits | None:
@@ -204,4 +213,6 @@ def _cut(source: SourceConfig, task: str, splits: Splits) -> Splits | None:
         return len(tokenizer.encode(text, add_special_tokens=False))
 
     limit = source.max_tokens
-    return {split: [steps.within_tokens(c, limit, tokens) for c in found] for split, found in splits.items()}
+    return {
+        split: [steps.within_tokens(c, limit, tokens) for c in conversations] for split, conversations in splits.items()
+    }

@@ -41,7 +41,7 @@ def box_text(box: Box, decimals: int) -> str:
 
 
 def refcoco_records(path: Path, part: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (place, reference with its ``width``, ``height``, ``bbox`` and ``image``) of one part.
+    """Yield (location, reference with its ``width``, ``height``, ``bbox`` and ``image``) of one part.
 
     Args:
         path: the file of references; ``instances.json`` lies beside it.
@@ -53,9 +53,9 @@ def refcoco_records(path: Path, part: str) -> Iterator[tuple[str, dict[str, Any]
     references = _references(path)
     instances = path.with_name("instances.json")
     try:
-        found = read_json(instances)
-        images = {image["id"]: image for image in found["images"]}
-        boxes = {annotation["id"]: annotation["bbox"] for annotation in found["annotations"]}
+        contents = read_json(instances)
+        images = {image["id"]: image for image in contents["images"]}
+        boxes = {annotation["id"]: annotation["bbox"] for annotation in contents["annotations"]}
     except (KeyError, TypeError) as error:
         raise VisatbError(f"{instances}: expected images and annotations with ids and boxes ({error!r})") from error
     parts = sorted({str(reference.get("split")) for reference in references})

@@ -40,8 +40,8 @@ def cleaned(record: Any, blocked_words: Sequence[str]) -> Conversation:
     if len(turns) < 2:
         raise FilteredError("no question with an answer")
     text = "\n".join(turn["value"] for turn in turns).casefold()
-    if found := [word for word in blocked_words if word.casefold() in text]:
-        raise FilteredError(f"says {found[0]}")
+    if blocked := [word for word in blocked_words if word.casefold() in text]:
+        raise FilteredError(f"says {blocked[0]}")
     if any(HTML.search(turn["value"]) for turn in turns):
         raise FilteredError("is HTML")
     try:

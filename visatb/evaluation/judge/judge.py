@@ -12,7 +12,7 @@ from visatb.endpoints.client import Question, Reply, ask_all
 from visatb.endpoints.endpoint import Endpoint, endpoint_of, reached
 from visatb.endpoints.prompts import Prompt
 from visatb.errors import VisatbError
-from visatb.evaluation.jobs import AskedJob
+from visatb.evaluation.jobs import EndpointJob
 from visatb.evaluation.judge.prompt import context_of, read_contexts
 from visatb.runtime.progress import Progress, say
 from visatb.scores.verdicts import VERDICT_SCHEMA, cost_words, judge_usage, read_verdict
@@ -37,7 +37,7 @@ class Judging:
     prices: tuple[float, float] | None = None
 
 
-def judge_endpoint(job: AskedJob) -> Endpoint:
+def judge_endpoint(job: EndpointJob) -> Endpoint:
     """Return the judge of ``evaluation.judge``, reached as the environment says."""
     return endpoint_of(reached(EndpointConfig, "evaluation.judge", model=job.model, parameters=job.parameters))
 
@@ -59,14 +59,14 @@ def judge_predictions(
     """
     questions = _questions(predictions.to_pylist(), judging)
     progress = Progress(label, "verdicts", len(questions))
-    keys, answers, asked = ask_all(questions, endpoint, replies, progress.at)
+    keys, answers, new = ask_all(questions, endpoint, replies, progress.at)
     rows = [
         {"id": name, "request": key, **_row(reply, judging)}
         for name, key, reply in zip(predictions["id"].to_pylist(), keys, answers, strict=True)
     ]
     verdicts = pa.Table.from_pylist(rows, schema=VERDICT_SCHEMA)
     _check_readable(verdicts)
-    say(f"[{label}] {cost_words(verdicts)}; {asked} asked now, the others had been asked before")
+    say(f"[{label}] {cost_words(verdicts)}; {new} asked now, the others had been asked before")
     return verdicts
 
 
@@ -104,8 +104,8 @@ def _row(reply: Reply, judging: Judging) -> dict[str, Any]:
 def _check_readable(verdicts: pa.Table) -> None:
     texts = verdicts["verdict"].to_pylist()
     if not any(read_verdict(text) for text in texts):
-        found = " ".join(texts[0].split())[:200] if texts else ""
+        first = " ".join(texts[0].split())[:200] if texts else ""
         raise VisatbError(
             f"none of the {len(texts)} verdicts of {judge_usage(verdicts)['judge']} begins with a line of two numbers "
-            f"from 1 to 10; the first one: '{found}'; change evaluation.judge.prompt or the model"
+            f"from 1 to 10; the first one: '{first}'; change evaluation.judge.prompt or the model"
         )

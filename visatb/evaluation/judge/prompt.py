@@ -35,8 +35,8 @@ def read_contexts(files: Sequence[str | Path], image_folder: str | Path) -> dict
     """
     contexts: dict[str, str] = {}
     for file in files:
-        for place, _, entry in located_records(Path(file)):
-            image, text = _context(entry, place)
+        for location, _, entry in located_records(Path(file)):
+            image, text = _context(entry, location)
             contexts[_path(join(image_folder, image))] = text
     return contexts
 
@@ -54,7 +54,7 @@ def context_of(image: str | None, contexts: Mapping[str, str], files: Sequence[s
     return text
 
 
-def _context(entry: Any, place: str) -> tuple[str, str]:
+def _context(entry: Any, location: str) -> tuple[str, str]:
     try:
         captions = entry.get("captions", entry.get("caption", []))
         lines = [captions] if isinstance(captions, str) else list(captions)
@@ -64,7 +64,7 @@ def _context(entry: Any, place: str) -> tuple[str, str]:
             return image, text
     except (AttributeError, KeyError, TypeError):
         pass
-    raise VisatbError(f"{place}: expected an object with 'image' and 'caption', 'captions' or 'instances'")
+    raise VisatbError(f"{location}: expected an object with 'image' and 'caption', 'captions' or 'instances'")
 
 
 def _path(path: str) -> str:

@@ -114,26 +114,28 @@ def write_task_files(benchmarks: Sequence[Benchmark], folder: Path) -> dict[str,
         raise VisatbError(f"zero-shot benchmarks cannot be asked:\n{bullet_list(problems)}")
     folder.mkdir(parents=True, exist_ok=True)
     names = {}
-    for number, one in enumerate(benchmarks):
-        names[one.name] = f"visatb_{number}_{Path(one.task).stem}" if one.task.endswith(".yaml") else one.task
-        if one.task.endswith(".yaml"):
-            text = yaml.safe_dump(_task(one, names[one.name]), allow_unicode=True)
-            (folder / f"{names[one.name]}.yaml").write_text(text, encoding="utf-8")
+    for number, benchmark in enumerate(benchmarks):
+        names[benchmark.name] = (
+            f"visatb_{number}_{Path(benchmark.task).stem}" if benchmark.task.endswith(".yaml") else benchmark.task
+        )
+        if benchmark.task.endswith(".yaml"):
+            text = yaml.safe_dump(_task(benchmark, names[benchmark.name]), allow_unicode=True)
+            (folder / f"{names[benchmark.name]}.yaml").write_text(text, encoding="utf-8")
     return names
 
 
 def data_problems(benchmarks: Sequence[Benchmark]) -> list[str]:
     """Return a line for every local file that is missing or does not hold what the benchmark needs."""
-    return [f"{one.name}: {problem}" for one in benchmarks for problem in _problems(one)]
+    return [f"{benchmark.name}: {problem}" for benchmark in benchmarks for problem in _problems(benchmark)]
 
 
-def _task(one: Benchmark, name: str) -> dict[str, Any]:
-    values: dict[str, Any] = {"include": str(Path(one.task).resolve()), "task": name}
-    folder = str(Path(one.image_folder).resolve()) if one.image_folder else None
-    if one.data:
-        files = [str(Path(file).resolve()) for file in found_files(one.data)]
+def _task(benchmark: Benchmark, name: str) -> dict[str, Any]:
+    values: dict[str, Any] = {"include": str(Path(benchmark.task).resolve()), "task": name}
+    folder = str(Path(benchmark.image_folder).resolve()) if benchmark.image_folder else None
+    if benchmark.data:
+        files = [str(Path(file).resolve()) for file in found_files(benchmark.data)]
         builder = BUILDERS[Path(files[0]).suffix]
-        split = one.known.split if one.known else "test"
+        split = benchmark.known.split if benchmark.known else "test"
         arguments: dict[str, Any] = {"data_files": {split: files}} | ({"sep": "\t"} if builder == "csv" else {})
         values |= {"dataset_path": builder, "dataset_name": None, "dataset_kwargs": arguments, "test_split": split}
         values |= {"lmms_eval_specific_kwargs": {"default": {"image_folder": folder}}}
@@ -145,23 +147,23 @@ def found_files(patterns: Sequence[str]) -> list[str]:
     return [file for pattern in patterns for file in sorted(glob(pattern)) if Path(file).is_file()]
 
 
-def _problems(one: Benchmark) -> Iterator[str]:
-    if one.task.endswith(".yaml") and not Path(one.task).is_file():
-        yield f"{one.task}: no such task file"
-    for pattern in one.data:
+def _problems(benchmark: Benchmark) -> Iterator[str]:
+    if benchmark.task.endswith(".yaml") and not Path(benchmark.task).is_file():
+        yield f"{benchmark.task}: no such task file"
+    for pattern in benchmark.data:
         if not found_files([pattern]):
             yield f"{pattern}: no such data file"
-    if one.image_folder and not Path(one.image_folder).is_dir():
-        yield f"{one.image_folder}: no such image folder"
-    files = found_files(one.data)
+    if benchmark.image_folder and not Path(benchmark.image_folder).is_dir():
+        yield f"{benchmark.image_folder}: no such image folder"
+    files = found_files(benchmark.data)
     endings = {Path(file).suffix for file in files}
     if unknown := sorted(endings - set(BUILDERS)):
         yield f"data files end in {', '.join(unknown)}; known are {', '.join(BUILDERS)}"
     elif len({BUILDERS[ending] for ending in endings}) > 1:
         yield f"data files of several kinds ({', '.join(sorted(endings))}); give it one kind"
-    elif one.known:
+    elif benchmark.known:
         for file in files:
-            yield from _missing_fields(file, one.known.fields)
+            yield from _missing_fields(file, benchmark.known.fields)
 
 
 def _missing_fields(file: str, wanted: Sequence[str]) -> Iterator[str]:

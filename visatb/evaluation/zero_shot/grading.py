@@ -17,8 +17,8 @@ _GRADE = re.compile(r"(?:0(?:\.\d+)?|1(?:\.0+)?)(?![\d.]*\d)")
 
 def read_grade(text: str) -> float | None:
     """Return a grade from 0 to 1 with which a reply begins, or None."""
-    found = _GRADE.match(text.strip())
-    return float(found.group()) if found else None
+    match = _GRADE.match(text.strip())
+    return float(match.group()) if match else None
 
 
 def grade(
@@ -40,17 +40,15 @@ def grade(
     """
     questions = [Question(system="", user=sample["to_judge"]["asked"]) for sample in read_samples(samples)]
     progress = Progress(label, "grades", len(questions))
-    _, answers, asked = ask_all(questions, endpoint, replies, progress.at)
-    grades = [one for reply in answers if (one := read_grade(reply.text)) is not None]
+    _, answers, new = ask_all(questions, endpoint, replies, progress.at)
+    grades = [value for reply in answers if (value := read_grade(reply.text)) is not None]
     if not grades:
         first = " ".join(answers[0].text.split())[:200] if answers else ""
         raise VisatbError(
             f"none of the {len(answers)} replies of {endpoint.model} begins with a grade from 0 to 1; the first one: "
             f"'{first}'; change evaluation.judge.model"
         )
-    say(
-        f"[{label}] {len(grades)} grades of {len(answers)} replies; {asked} asked now, the others had been asked before"
-    )
+    say(f"[{label}] {len(grades)} grades of {len(answers)} replies; {new} asked now, the others had been asked before")
     return {
         "metric": "score",
         "value": 100 * fmean(grades),
@@ -71,4 +69,7 @@ def _cost(replies: Sequence[Reply], prices: tuple[float, float] | None) -> float
     if prices is None:
         return None
     tokens = [(reply.prompt_tokens or 0, reply.completion_tokens or 0) for reply in replies]
-    return sum(told * prices[0] + said * prices[1] for told, said in tokens) / 1e6
+    return (
+        sum(prompt_tokens * prices[0] + completion_tokens * prices[1] for prompt_tokens, completion_tokens in tokens)
+        / 1e6
+    )

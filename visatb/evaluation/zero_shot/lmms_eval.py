@@ -97,14 +97,14 @@ def check_version(python: str) -> str:
         done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     except OSError as error:
         raise VisatbError(f"zero_shot.python: {python} cannot be started ({error.strerror}); {advice}") from error
-    found = done.stdout.strip()
+    version = done.stdout.strip()
     if done.returncode:
         raise VisatbError(f"{python} has no lmms-eval; {advice}")
-    if found != VERSION:
+    if version != VERSION:
         raise VisatbError(
-            f"{python} has lmms-eval {found}, but tasks and results are read as those of {VERSION}; {advice}"
+            f"{python} has lmms-eval {version}, but tasks and results are read as those of {VERSION}; {advice}"
         )
-    return found
+    return version
 
 
 def run_lmms_eval(asking: Asking, tasks: Sequence[str], task_folder: Path, output: Path) -> Path:
@@ -126,8 +126,8 @@ def run_lmms_eval(asking: Asking, tasks: Sequence[str], task_folder: Path, outpu
     status, failures, unanswered = _watch(command, os.environ | dict(asking.environment))
     written = sorted(output.glob("*/*_results.json"))
     if status or not written:
-        said = f": {failures[-1]}" if failures else ""
-        raise VisatbError(f"lmms-eval failed (status {status}, no results){said}; its log is above")
+        reason = f": {failures[-1]}" if failures else ""
+        raise VisatbError(f"lmms-eval failed (status {status}, no results){reason}; its log is above")
     if unanswered:
         raise VisatbError(
             f"{len(unanswered)} questions found no answer, which lmms-eval scores as wrong; the first: {unanswered[0]}"
@@ -149,8 +149,8 @@ def _watch(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int,
                 line = _COLOURS.sub("", raw).strip()
                 if UNANSWERED.search(line):
                     unanswered.append(line[:300])
-                if (found := _FAILURE.search(line)) and "RetryError" not in line:  # it only says that retries failed
-                    failures.append(next(filter(None, found.groups()))[:500])
+                if (failure := _FAILURE.search(line)) and "RetryError" not in line:  # it only says that retries failed
+                    failures.append(next(filter(None, failure.groups()))[:500])
         except BaseException:  # whoever ends this process ends lmms-eval too
             process.terminate()
             raise

@@ -14,7 +14,11 @@ LOADERS = {"llava": "llava_hf", "qwen2_vl": "qwen2_vl"}
 def benchmarks(config: Config) -> list[Benchmark]:
     """Return the benchmarks of the config's ``zero_shot``, none without that section."""
     section = config.zero_shot
-    return [_benchmark(name, one, config.data_folder) for name, one in section.benchmarks.items()] if section else []
+    return (
+        [_benchmark(name, settings, config.data_folder) for name, settings in section.benchmarks.items()]
+        if section
+        else []
+    )
 
 
 def methods(config: Config) -> list[str]:
@@ -26,10 +30,10 @@ def methods(config: Config) -> list[str]:
 
 def columns(config: Config) -> list[Column]:
     """Return the columns of the table of zero-shot scores."""
-    return [Column(one.name, one.metric, one.higher_is_better) for one in benchmarks(config)]
+    return [Column(benchmark.name, benchmark.metric, benchmark.higher_is_better) for benchmark in benchmarks(config)]
 
 
-def _benchmark(name: str, one: BenchmarkConfig, data_folder: str) -> Benchmark:
-    data = [str(Path(data_folder) / pattern) for pattern in one.data or ()]
-    folder = str(Path(data_folder) / one.image_folder) if one.image_folder else None
-    return Benchmark.of(name, one.task, one.metric, data, folder, not one.lower_is_better)
+def _benchmark(name: str, settings: BenchmarkConfig, data_folder: str) -> Benchmark:
+    data = [str(Path(data_folder) / pattern) for pattern in settings.data or ()]
+    folder = str(Path(data_folder) / settings.image_folder) if settings.image_folder else None
+    return Benchmark.of(name, settings.task, settings.metric, data, folder, not settings.lower_is_better)

@@ -28,27 +28,27 @@ def read_results(folder: Path, tasks: Mapping[str, str], benchmarks: Sequence[Be
     Raises:
         VisatbError: naming every benchmark of which a score, or the answer to a question, is missing.
     """
-    found = sorted(folder.glob("*_results.json"))
-    if not found:
+    files = sorted(folder.glob("*_results.json"))
+    if not files:
         raise VisatbError(f"{folder}: lmms-eval has left no results here")
-    values = read_json(found[-1])
+    values = read_json(files[-1])
     scores, problems = [], []
-    for one in benchmarks:
+    for benchmark in benchmarks:
         try:
-            scores.append(_score(one, tasks[one.name], values, folder))
+            scores.append(_score(benchmark, tasks[benchmark.name], values, folder))
         except VisatbError as error:
-            problems.append(f"{one.name}: {error}")
+            problems.append(f"{benchmark.name}: {error}")
     if problems:
-        raise VisatbError(f"{found[-1]}: not every benchmark has a score:\n{bullet_list(problems)}")
+        raise VisatbError(f"{files[-1]}: not every benchmark has a score:\n{bullet_list(problems)}")
     return scores
 
 
 def samples_file(folder: Path, task: str) -> Path:
     """Return the file of a task's samples."""
-    found = sorted(folder.glob(f"*_samples_{task}.jsonl"))
-    if not found:
+    files = sorted(folder.glob(f"*_samples_{task}.jsonl"))
+    if not files:
         raise VisatbError(f"there is no file of samples (*_samples_{task}.jsonl) in {folder}")
-    return found[-1]
+    return files[-1]
 
 
 def read_samples(path: str | Path) -> list[dict[str, Any]]:
@@ -63,17 +63,17 @@ def answer_of(sample: Mapping[str, Any]) -> str:
     return str(answer[0] if isinstance(answer, list) and answer else answer or "")
 
 
-def _score(one: Benchmark, task: str, values: Mapping[str, Any], folder: Path) -> Score:
+def _score(benchmark: Benchmark, task: str, values: Mapping[str, Any], folder: Path) -> Score:
     scores = values.get("results", {}).get(task)
     if scores is None:
         raise VisatbError(f"the task {task} has no results; there are {', '.join(values.get('results', {})) or 'none'}")
-    key = next((key for key in scores if key.split(",")[0] == one.reported), None)
+    key = next((key for key in scores if key.split(",")[0] == benchmark.reported), None)
     if key is None:
         known = sorted({key.split(",")[0] for key in scores if "," in key and "_stderr" not in key})
-        raise VisatbError(f"there is no metric '{one.reported}'; the task has {', '.join(known)}")
+        raise VisatbError(f"there is no metric '{benchmark.reported}'; the task has {', '.join(known)}")
     value, filtering = scores[key], key.split(",")[1]
     if not _is_number(value):
-        raise VisatbError(f"its {one.reported} is {value!r}, no number")
+        raise VisatbError(f"its {benchmark.reported} is {value!r}, no number")
     samples = read_samples(samples_file(folder, task))
     answers = [answer_of(sample) for sample in samples]
     expected = values.get("n-samples", {}).get(task, {}).get("effective")
@@ -81,10 +81,10 @@ def _score(one: Benchmark, task: str, values: Mapping[str, Any], folder: Path) -
         raise VisatbError(f"{len(answers)} answers to {expected} questions are kept")
     if failed := [answer for answer in answers if answer.startswith(GAVE_UP)]:
         raise VisatbError(f"{len(failed)} of {len(answers)} questions found no answer; the first: {failed[0][:200]}")
-    stderr = scores.get(f"{one.reported}_stderr,{filtering}")
+    stderr = scores.get(f"{benchmark.reported}_stderr,{filtering}")
     return {
-        "benchmark": one.name,
-        "metric": one.reported,
+        "benchmark": benchmark.name,
+        "metric": benchmark.reported,
         "value": float(value),
         "stderr": float(stderr) if _is_number(stderr) else None,
         "n": len(answers),

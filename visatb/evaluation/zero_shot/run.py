@@ -34,12 +34,12 @@ def ask_benchmarks(label: str, benchmarks: Sequence[Benchmark], asking: Asking, 
         version = check_version(asking.python)
         say(f"[{label}] lmms-eval {version} asks {', '.join(tasks)}")
         try:
-            found = run_lmms_eval(asking, list(tasks.values()), Path(work) / "tasks", Path(work) / "results")
-            scores = read_results(found, tasks, benchmarks)
+            results = run_lmms_eval(asking, list(tasks.values()), Path(work) / "tasks", Path(work) / "results")
+            scores = read_results(results, tasks, benchmarks)
         except VisatbError as error:
             raise VisatbError(f"{label}: {error}") from error
-        samples = {one.name: samples_file(found, tasks[one.name]) for one in benchmarks}
-        _copy(max(found.glob("*_results.json")), folder / "lmms_eval.json")
+        samples = {benchmark.name: samples_file(results, tasks[benchmark.name]) for benchmark in benchmarks}
+        _copy(max(results.glob("*_results.json")), folder / "lmms_eval.json")
         _keep(benchmarks, scores, samples, folder, version)
     say(f"[{label}] " + ", ".join(f"{s['benchmark']} {s['value']:.2f}" for s in scores if s["metric"] != "to_judge"))
 
@@ -51,11 +51,11 @@ def _keep(
     folder: Path,
     version: str,
 ) -> None:
-    for one, score in zip(benchmarks, scores, strict=True):
-        _copy(samples[one.name], folder / f"{one.name}.samples.jsonl")
-        if not one.is_judged:
+    for benchmark, score in zip(benchmarks, scores, strict=True):
+        _copy(samples[benchmark.name], folder / f"{benchmark.name}.samples.jsonl")
+        if not benchmark.is_judged:
             kept = {name: score[name] for name in ("metric", "value", "stderr", "n", "truncated")}
-            write_json(folder / f"{one.name}.json", kept | {"invalid": score["empty"], "lmms_eval": version})
+            write_json(folder / f"{benchmark.name}.json", kept | {"invalid": score["empty"], "lmms_eval": version})
 
 
 def _copy(source: Path, target: Path) -> None:

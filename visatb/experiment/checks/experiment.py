@@ -103,8 +103,8 @@ def _not_due_to(mistakes: Iterable[Mistake], lines: Iterable[str]) -> list[str]:
     return [line for line in lines if not any(_is_within(line.split(":")[0], section) for section in hidden)]
 
 
-def _is_within(here: str, section: str) -> bool:
-    return here == section or here.startswith(f"{section}.")
+def _is_within(key: str, section: str) -> bool:
+    return key == section or key.startswith(f"{section}.")
 
 
 def _names(config: Config) -> Iterator[str]:
@@ -140,11 +140,11 @@ def _groups(config: Config) -> Iterator[str]:
         yield f"tasks: {number or 'no'} task or group to balance; balancing needs at least two"
 
 
-def _unknown_task(config: Config, place: str, task: str) -> Iterator[str]:
-    if task in config.fixed_tasks and not place.startswith("given_weights"):
-        yield f"{place}: '{task}' is a fixed task and takes no part in balancing"
+def _unknown_task(config: Config, key: str, task: str) -> Iterator[str]:
+    if task in config.fixed_tasks and not key.startswith("given_weights"):
+        yield f"{key}: '{task}' is a fixed task and takes no part in balancing"
     elif task not in config.tasks and task not in config.fixed_tasks:
-        yield f"{place}: there is no task '{task}'{did_you_mean(task, config.tasks) or _known(config.tasks)}"
+        yield f"{key}: there is no task '{task}'{did_you_mean(task, config.tasks) or _known(config.tasks)}"
 
 
 def _known(names: Iterable[str]) -> str:
@@ -201,12 +201,12 @@ def _taskgalaxy(config: Config) -> Iterator[str]:
 
 def _given_weights(config: Config) -> Iterator[str]:
     for name, weights in config.given_weights.items():
-        here = f"given_weights.{name}"
+        key = f"given_weights.{name}"
         for task in weights:
-            yield from _unknown_task(config, here, task)
+            yield from _unknown_task(config, key, task)
         for task in config.tasks:
             if task not in weights:
-                yield f"{here}: no weight for the task '{task}'; give every task one"
+                yield f"{key}: no weight for the task '{task}'; give every task one"
 
 
 def _batches(config: Config) -> Iterator[str]:
@@ -253,39 +253,39 @@ def _split_files(config: Config) -> Iterator[str]:
 def _data_or_source(config: Config) -> Iterator[str]:
     sections: dict[str, TaskConfig | FixedTaskConfig] = {f"tasks.{task}": value for task, value in config.tasks.items()}
     sections |= {f"fixed_tasks.{task}": value for task, value in config.fixed_tasks.items()}
-    for here, settings in sections.items():
+    for key, settings in sections.items():
         if settings.data is None and settings.source is None:
-            yield f"{here}.data: missing; name the annotation files by split, or say with source what to make them from"
+            yield f"{key}.data: missing; name the annotation files by split, or say with source what to make them from"
         if settings.data is not None and settings.source is not None:
-            yield f"{here}.source: data names the files already; take one of the two away"
+            yield f"{key}.source: data names the files already; take one of the two away"
         if settings.source is not None:
-            yield from _source(f"{here}.source", settings.source, isinstance(settings, FixedTaskConfig))
+            yield from _source(f"{key}.source", settings.source, isinstance(settings, FixedTaskConfig))
             if settings.source.format == "m3it" and settings.image_folder != ".":
-                yield f"{here}.image_folder: images of M3IT come with its records; take image_folder away"
+                yield f"{key}.image_folder: images of M3IT come with its records; take image_folder away"
             if isinstance(settings, FixedTaskConfig) and settings.mini:
-                yield f"{here}.mini: goes with data, not with source"
+                yield f"{key}.mini: goes with data, not with source"
 
 
-def _source(here: str, source: SourceConfig, is_fixed: bool) -> Iterator[str]:
+def _source(key: str, source: SourceConfig, is_fixed: bool) -> Iterator[str]:
     has_val, has_test = bool(source.files.val), bool(source.files.test)
     if is_fixed:
         if has_val or has_test or source.hold_out or source.halve_val:
-            yield f"{here}: a fixed task has a train split alone; take val, test, hold_out and halve_val away"
+            yield f"{key}: a fixed task has a train split alone; take val, test, hold_out and halve_val away"
     elif source.hold_out and (has_val or has_test or source.halve_val):
-        yield f"{here}.hold_out: makes val and test of train; take files.val, files.test and halve_val away"
+        yield f"{key}.hold_out: makes val and test of train; take files.val, files.test and halve_val away"
     elif source.halve_val and (has_test or not has_val):
-        yield f"{here}.halve_val: makes test of val; name files.val, and no files.test"
+        yield f"{key}.halve_val: makes test of val; name files.val, and no files.test"
     elif not source.hold_out and not source.halve_val and not (has_val and has_test):
-        yield f"{here}.files: val and test are needed; name them, or make them with hold_out or halve_val"
+        yield f"{key}.files: val and test are needed; name them, or make them with hold_out or halve_val"
     for split, size in source.samples or ():
         if size is not None and is_fixed and split != "train":
-            yield f"{here}.samples.{split}: a fixed task has a train split alone"
+            yield f"{key}.samples.{split}: a fixed task has a train split alone"
     if (source.format == "refcoco") != (source.ask is not None):
-        yield f"{here}.ask: goes with format: refcoco, and is needed there (caption or box)"
+        yield f"{key}.ask: goes with format: refcoco, and is needed there (caption or box)"
     if source.blocked_words and source.format != "sharegpt":
-        yield f"{here}.blocked_words: goes with format: sharegpt"
+        yield f"{key}.blocked_words: goes with format: sharegpt"
     if (source.max_tokens is None) != (source.tokenizer is None):
-        yield f"{here}.max_tokens: goes with tokenizer, and tokenizer with it"
+        yield f"{key}.max_tokens: goes with tokenizer, and tokenizer with it"
 
 
 def _deepspeed(config: Config) -> Iterator[str]:

@@ -79,15 +79,15 @@ def _recipe(config: Config, runs: Mapping[str, Run], folder: Path) -> Iterator[s
         "seed": config.seed
     }
     names = [earlier for run in runs.values() if run.is_trained and (earlier := earlier_name(run, config))]
-    found = (sorted((folder / "runs" / name / "checkpoints").glob("*/training.json")) for name in names)
+    files = (sorted((folder / "runs" / name / "checkpoints").glob("*/training.json")) for name in names)
     differing: dict[str, Any] = {}
-    for file in chain.from_iterable(found):
+    for file in chain.from_iterable(files):
         try:
-            told = Recipe.later_defaults() | read_json(file)
+            recipe = Recipe.later_defaults() | read_json(file)
         except VisatbError as error:
             yield f"adding.to: {error}"
             return
-        differing |= {key: told[key] for key in wanted if key in told and told[key] != wanted[key]}
+        differing |= {key: recipe[key] for key in wanted if key in recipe and recipe[key] != wanted[key]}
     for key, value in differing.items():
-        here = key if key == "seed" else f"training.{key}"
-        yield f"{here}: is {wanted[key]}, but {folder} was trained with {value}; scores would not compare"
+        full_key = key if key == "seed" else f"training.{key}"
+        yield f"{full_key}: is {wanted[key]}, but {folder} was trained with {value}; scores would not compare"

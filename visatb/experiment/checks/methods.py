@@ -19,20 +19,22 @@ def check_methods(config: Config) -> Iterator[str]:
 
 def _balancings(config: Config) -> Iterator[str]:
     for name, balancing in balancings(config).items():
-        here = "balancing" if name == "visatb" else f"variants.{name}"
+        section = "balancing" if name == "visatb" else f"variants.{name}"
         own = config.balancing if name == "visatb" else config.variants[name]
         total = balancing.alpha.out + balancing.alpha.in_ + balancing.alpha.difficulty
         if own.alpha is not None and abs(total - 1) > 1e-6:
-            yield f"{here}.alpha: out + in + difficulty must be 1, found {total:g}"
+            yield f"{section}.alpha: out + in + difficulty must be 1, found {total:g}"
         if balancing.form == "simple" and balancing.difficulty == "repurposed":
-            yield f"{here}.difficulty: the simple form has no mini run to repurpose; take it away, or make it precise"
+            yield (
+                f"{section}.difficulty: the simple form has no mini run to repurpose; take it away, or make it precise"
+            )
         for name in ("seeds", "mini_seeds") if balancing.form == "simple" else ():
             if (seeds := getattr(balancing, name) or 1) > 1:
-                yield f"{here}.form: simple has no mini and plus runs; set balancing.{name} to 1, not {seeds}"
+                yield f"{section}.form: simple has no mini and plus runs; set balancing.{name} to 1, not {seeds}"
         if balancing.form == "simple" and own.form is not None:
             for group, tasks in config.groups.items():
                 if len(tasks) > 1:
-                    yield f"{here}.form: simple has runs on single tasks alone; take the group '{group}' away"
+                    yield f"{section}.form: simple has runs on single tasks alone; take the group '{group}' away"
 
 
 def _seeds(config: Config) -> Iterator[str]:
@@ -40,7 +42,7 @@ def _seeds(config: Config) -> Iterator[str]:
     grouped = {task for tasks in config.groups.values() for task in tasks}
     groups = [*config.groups, *(task for task in config.tasks if task not in grouped)]
     runs = {group: RunName("plus", group) for group in groups}
-    again = {str(one): run for run in runs.values() for one in run.repeated(config.balancing.seeds)[1:]}
+    again = {str(repetition): run for run in runs.values() for repetition in run.repeated(config.balancing.seeds)[1:]}
     for run in map(str, runs.values()):
         if (other := again.get(run)) is not None:
             yield f"balancing.seeds: {run} is also a repetition of {other}; rename the task or group"

@@ -35,9 +35,9 @@ def _check_model(model: ModelConfig) -> Iterator[str]:
     sources = {f"assemble.{name}.": component for name, component in model.assemble or ()} | (
         {} if made else {"": model}
     )
-    for here, source in sources.items():
+    for prefix, source in sources.items():
         if source.revision is not None and Path(source.checkpoint).exists():
-            yield f"{here}revision: {source.checkpoint} lies here, and only hub names have revisions; take it away"
+            yield f"{prefix}revision: {source.checkpoint} lies here, and only hub names have revisions; take it away"
     for part, count in Counter(model.freeze).items():
         if count > 1:
             yield f"freeze: '{part}' is named {count} times"

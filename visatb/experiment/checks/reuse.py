@@ -90,8 +90,8 @@ def check_folder(folder: str) -> Iterator[str]:
         yield f"{folder} has no config.json; expected a model in the layout of transformers"
     weights = {name for name in names if name.endswith(".safetensors")}
     if not weights:
-        found = " (it has weights in another format, which could run code)" if _has_pickles(names) else ""
-        yield f"{folder} has no *.safetensors{found}; save the model with safe_serialization"
+        hint = " (it has weights in another format, which could run code)" if _has_pickles(names) else ""
+        yield f"{folder} has no *.safetensors{hint}; save the model with safe_serialization"
     yield from _missing_shards(path, names)
     if names.isdisjoint(TOKENIZERS):
         yield f"{folder} has no tokenizer ({', '.join(TOKENIZERS)}); save the processor beside the model"

@@ -92,15 +92,15 @@ def _check_endpoint_names(section: TaskGalaxyConfig) -> Iterator[str]:
             yield f"taskgalaxy.voting.endpoints: '{name}' is there {count} times; a judge has one vote"
 
 
-def _check_endpoint(here: str, endpoint: ModelEndpoint, with_budget: bool) -> Iterator[str]:
-    yield from check_secrets(here, endpoint)
+def _check_endpoint(section: str, endpoint: ModelEndpoint, with_budget: bool) -> Iterator[str]:
+    yield from check_secrets(section, endpoint)
     for name in endpoint.parameters:
         if name in REQUEST_KEYS:
-            yield f"{here}.parameters: '{name}' is set by the workflow itself; take it away"
+            yield f"{section}.parameters: '{name}' is set by the workflow itself; take it away"
     lengths = [endpoint.parameters[name] for name in LENGTH_PARAMETERS if name in endpoint.parameters]
     if any(isinstance(length, bool) or not isinstance(length, int) or length < 1 for length in lengths):
-        yield f"{here}.parameters: expected a whole number above 0 of {' or '.join(LENGTH_PARAMETERS)}"
+        yield f"{section}.parameters: expected a whole number above 0 of {' or '.join(LENGTH_PARAMETERS)}"
     if endpoint.prices and not lengths:
-        yield f"{here}.parameters: with prices, max_tokens says how dear a reply can be; add it"
+        yield f"{section}.parameters: with prices, max_tokens says how dear a reply can be; add it"
     if with_budget and endpoint.prices is None:
-        yield f"{here}.prices: needed, for there is a budget; 0 for what costs nothing"
+        yield f"{section}.prices: needed, for there is a budget; 0 for what costs nothing"

@@ -32,19 +32,19 @@ def check_zero_shot(config: Config) -> Iterator[str]:
 
 def _benchmarks(config: Config) -> Iterator[str]:
     assert config.zero_shot is not None
-    for name, one in config.zero_shot.benchmarks.items():
-        here = f"zero_shot.benchmarks.{name}"
-        if name not in KNOWN and not (one.task and one.metric):
+    for name, settings in config.zero_shot.benchmarks.items():
+        section = f"zero_shot.benchmarks.{name}"
+        if name not in KNOWN and not (settings.task and settings.metric):
             hint = did_you_mean(name, KNOWN) or f"; known are {', '.join(KNOWN)}"
-            yield f"{here}: not known by itself{hint}; of any other, name lmms-eval's task and its metric"
-        if one.data and one.task and not one.task.endswith(".yaml"):
-            yield f"{here}.data: goes with a task file; lmms-eval's own task '{one.task}' names its data"
-        if one.image_folder and not one.data:
-            yield f"{here}.image_folder: goes with data, and is needed where its pictures are files"
+            yield f"{section}: not known by itself{hint}; of any other, name lmms-eval's task and its metric"
+        if settings.data and settings.task and not settings.task.endswith(".yaml"):
+            yield f"{section}.data: goes with a task file; lmms-eval's own task '{settings.task}' names its data"
+        if settings.image_folder and not settings.data:
+            yield f"{section}.image_folder: goes with data, and is needed where its pictures are files"
     for name, count in Counter(map(str.casefold, config.zero_shot.benchmarks)).items():
         if count > 1:
             yield f"zero_shot.benchmarks: '{name}' is there {count} times, differing only in case"
-    judged = [one.name for one in benchmarks(config) if one.is_judged]
+    judged = [benchmark.name for benchmark in benchmarks(config) if benchmark.is_judged]
     if judged and config.evaluation.judge is None:
         yield f"zero_shot.benchmarks.{judged[0]}: needs a judge; add evaluation.judge with its model and url"
 

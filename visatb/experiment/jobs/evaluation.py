@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from visatb.config.endpoints import JudgeConfig
 from visatb.evaluation.jobs import (
-    AskedJob,
     BenchmarkJob,
     ContributionJob,
     ContributionTableJob,
+    EndpointJob,
     GradingJob,
     JudgeJob,
     LoadedJob,
@@ -33,7 +33,7 @@ def prediction_job(experiment: Experiment, run: str, split: str, tasks: Sequence
     """
     settings = experiment.config.evaluation
     endpoint = settings.endpoint
-    served = endpoint and AskedJob(model=endpoint.model.replace("{run}", run), parameters=endpoint.parameters)
+    served = endpoint and EndpointJob(model=endpoint.model.replace("{run}", run), parameters=endpoint.parameters)
     return PredictionJob(
         run=run,
         split=split,
@@ -95,8 +95,14 @@ def zero_shot_job(experiment: Experiment, run: str) -> ZeroShotJob:
     section = experiment.config.zero_shot
     assert section is not None
     asked = [
-        BenchmarkJob(name=one.name, task=given.task, metric=given.metric, data=one.data, image_folder=one.image_folder)
-        for one, given in zip(benchmarks(experiment.config), section.benchmarks.values(), strict=True)
+        BenchmarkJob(
+            name=benchmark.name,
+            task=given.task,
+            metric=given.metric,
+            data=benchmark.data,
+            image_folder=benchmark.image_folder,
+        )
+        for benchmark, given in zip(benchmarks(experiment.config), section.benchmarks.values(), strict=True)
     ]
     loaded = LoaderJob(
         loader=section.loader or LOADERS[experiment.model.family],
@@ -126,7 +132,7 @@ def zero_shot_table_job(experiment: Experiment) -> ZeroShotTableJob:
     asked = benchmarks(experiment.config)
     return ZeroShotTableJob(
         methods=tuple(methods(experiment.config)),
-        higher_is_better={one.name: one.higher_is_better for one in asked},
+        higher_is_better={benchmark.name: benchmark.higher_is_better for benchmark in asked},
     )
 
 

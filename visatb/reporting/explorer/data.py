@@ -62,7 +62,7 @@ def explorer_data(
                 "name": name,
                 "tasks": list(tasks),
                 "measured": bool(is_measured),
-                "notes": [str(one) for one in point.unlearned if one.group == name],
+                "notes": [str(column) for column in point.unlearned if column.group == name],
             }
             for (name, tasks), is_measured in zip(groups.items(), measured, strict=True)
         ],

@@ -63,10 +63,10 @@ def _marked(turns: Sequence[Turn], has_image: bool) -> list[Turn]:
     """Return the turns with the mark ``<image>`` once, where the experiment's own trainings have the image."""
     human = [number for number, turn in enumerate(turns) if turn["from"] == "human"]
     marked = [number for number in human if "<image>" in turns[number]["value"]]
-    place = (marked or human)[0] if has_image else None
+    first = (marked or human)[0] if has_image else None
     texts = [_plain(turn) for turn in turns]
     return [
-        {"from": turn["from"], "value": f"<image>\n{text}" if number == place else text}
+        {"from": turn["from"], "value": f"<image>\n{text}" if number == first else text}
         for number, (turn, text) in enumerate(zip(turns, texts, strict=True))
     ]
 

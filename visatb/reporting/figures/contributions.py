@@ -89,9 +89,9 @@ def _approximate(names: list[str], intervals: pd.DataFrame | None) -> set[tuple[
 
 
 def _places(names: list[str], pairs: pd.DataFrame) -> set[tuple[int, int]]:
-    place = {name: k for k, name in enumerate(names)}
-    found = zip(pairs["from"], pairs["to"], strict=True)
-    return {(place[i], place[j]) for i, j in found if i in place and j in place}
+    positions = {name: k for k, name in enumerate(names)}
+    named = zip(pairs["from"], pairs["to"], strict=True)
+    return {(positions[i], positions[j]) for i, j in named if i in positions and j in positions}
 
 
 def _draw(

@@ -33,9 +33,9 @@ def learning_curves(scores: pd.DataFrame, amounts: pd.DataFrame) -> pd.DataFrame
     for row in scores.itertuples():
         if RunName.parse(str(row.run)).before:
             continue
-        found = _place(mixtures.get(str(row.run)), str(row.task))
-        if found:
-            points.append((row.task, row.metric, *found, row.value, row.stderr))
+        point = _place(mixtures.get(str(row.run)), str(row.task))
+        if point:
+            points.append((row.task, row.metric, *point, row.value, row.stderr))
     columns = ["task", "metric", "series", "samples", "value", "stderr"]
     points_of_runs = pd.DataFrame(points, columns=columns)
     means = points_of_runs.groupby(columns[:4], sort=False, as_index=False).mean()
@@ -68,8 +68,8 @@ def data_amount_figure(curves: pd.DataFrame) -> Figure:
     columns = min(len(panels), max(1, int(width / max(PANEL, label_width(panels) + 0.5))))
     rows_of_panels = -(-len(panels) // columns)
     figure = new_figure(width, 1.2 * rows_of_panels + 0.45)
-    for place, (title, rows) in enumerate(panels.items(), start=1):
-        axes = figure.add_subplot(rows_of_panels, columns, place)
+    for number, (title, rows) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(rows_of_panels, columns, number)
         _draw(axes, rows)
         axes.set_title(title, loc="left", fontsize="medium")
     figure.supxlabel("training samples of the task", fontsize="medium")

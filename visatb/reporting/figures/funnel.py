@@ -25,8 +25,8 @@ def funnel_figure(table: pd.DataFrame) -> Figure:
     shares = 100 * table["kept"] / table["given"].where(table["given"] > 0)
     axes.barh(range(len(table)), [100] * len(table), color=LIGHT, height=0.7)
     axes.barh(range(len(table)), shares.fillna(0), color=OKABE_ITO[0], height=0.7)
-    for place, row in enumerate(table.itertuples()):
-        axes.text(102, place, f"{row.kept:,} of {row.given:,}", va="center", ha="left", color=GREY)
+    for position, row in enumerate(table.itertuples()):
+        axes.text(102, position, f"{row.kept:,} of {row.given:,}", va="center", ha="left", color=GREY)
     name_rows(axes, [NAMES[stage] for stage in table["stage"]])
     axes.set_xlim(0, 150)
     axes.set_xticks([0, 50, 100])

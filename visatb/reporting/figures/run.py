@@ -38,9 +38,9 @@ def run_figure(run: str, losses: pd.DataFrame, weights: pd.DataFrame, order: Seq
     one column per task. ``order``: the tasks of all runs, so that a task looks the same in every picture.
     """
     logged = [str(task) for task in losses.columns.drop("loss")]
-    places = {task: place for place, task in enumerate(dict.fromkeys([*order, *logged]))}
-    tasks = sorted(logged, key=lambda task: places[task])
-    looks = {task: _look(places[task]) for task in tasks}
+    numbers = {task: number for number, task in enumerate(dict.fromkeys([*order, *logged]))}
+    tasks = sorted(logged, key=lambda task: numbers[task])
+    looks = {task: _look(numbers[task]) for task in tasks}
     moving = moves(weights)
     width = figure_width([*tasks, WHOLE], LEGEND_LINE)
     columns = max(1, int(width / (label_width([*tasks, WHOLE]) + LEGEND_LINE)))
@@ -57,8 +57,8 @@ def run_figure(run: str, losses: pd.DataFrame, weights: pd.DataFrame, order: Seq
     return figure
 
 
-def _look(place: int) -> tuple[str, str]:
-    return COLOURS[place % len(COLOURS)], LINES[place // len(COLOURS) % len(LINES)]
+def _look(number: int) -> tuple[str, str]:
+    return COLOURS[number % len(COLOURS)], LINES[number // len(COLOURS) % len(LINES)]
 
 
 def moves(weights: pd.DataFrame) -> bool:

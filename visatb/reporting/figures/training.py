@@ -41,8 +41,8 @@ def training_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
     longest = -(-max(map(len, panels.values())) // legend_columns)
     figure = new_figure(PAGE, rows * max(1.75, 0.13 * longest + 0.35) + 0.1)
     looks = _looks(histories)
-    for place, (title, curves) in enumerate(panels.items(), start=1):
-        axes = figure.add_subplot(rows, columns, place)
+    for number, (title, curves) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(rows, columns, number)
         _draw(axes, curves, looks, legend_columns)
         axes.set_title(title, loc="left")
         if title == TITLES[FINAL] and MINI in histories:
@@ -86,8 +86,8 @@ def smooth(loss: pd.Series) -> pd.Series:
 def _mark_mini(axes: Axes, steps: int) -> None:
     """Say where the mini subsets end, to be compared with the bend of the loss (Figure 4 of the paper)."""
     axes.axvline(steps, color=GREY, linewidth=0.8, linestyle=":")
-    place = axes.get_xaxis_transform()
-    axes.annotate("steps of mini", (steps, 1), (2, -2), place, "offset points", color=GREY, va="top")
+    transform = axes.get_xaxis_transform()
+    axes.annotate("steps of mini", (steps, 1), (2, -2), transform, "offset points", color=GREY, va="top")
 
 
 def _looks(histories: Mapping[str, pd.DataFrame]) -> dict[str, tuple[str, str]]:

@@ -27,7 +27,7 @@ def visual_contribution_figure(samples: Mapping[tuple[str, str], pd.DataFrame]) 
     Raises:
         VisatbError: there is no sample at all.
     """
-    filled = {place: table["contribution"].to_numpy() for place, table in samples.items() if len(table)}
+    filled = {key: table["contribution"].to_numpy() for key, table in samples.items() if len(table)}
     if not filled:
         raise VisatbError("no sample has an image, so there is no visual contribution to draw")
     tasks = list(dict.fromkeys(task for _, task in filled))

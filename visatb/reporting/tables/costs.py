@@ -100,6 +100,6 @@ def _notes(ledger: pd.DataFrame) -> list[str]:
         )
     long = ledger[ledger["cut"] > 0]
     if len(long):
-        found = ", ".join(f"{row.task} {row.cut:,} of {row.samples:,}" for row in long.itertuples())
-        lines.append(f"Longer than training.max_length and cut off there: {found}.")
+        tasks = ", ".join(f"{row.task} {row.cut:,} of {row.samples:,}" for row in long.itertuples())
+        lines.append(f"Longer than training.max_length and cut off there: {tasks}.")
     return lines

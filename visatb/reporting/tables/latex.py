@@ -62,9 +62,9 @@ def _row(cells: Sequence[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _cell(text: str, place: int) -> str:
+def _cell(text: str, rank: int) -> str:
     shown = _MINUS.sub("$-$", escape_latex(text))
-    return _MARKS.get(place, "%s") % shown if text else ""
+    return _MARKS.get(rank, "%s") % shown if text else ""
 
 
 def _head(table: PaperTable) -> list[str]:

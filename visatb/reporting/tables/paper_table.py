@@ -86,8 +86,8 @@ def markdown_table(table: PaperTable) -> str:
     return "\n\n".join(tables) + "\n"
 
 
-def _markdown_cell(text: str, place: int) -> str:
-    return _MARKS.get(place, "{}").format(escape_markdown(text)) if text else ""
+def _markdown_cell(text: str, rank: int) -> str:
+    return _MARKS.get(rank, "{}").format(escape_markdown(text)) if text else ""
 
 
 def escape_markdown(text: str) -> str:

@@ -103,8 +103,8 @@ def places(shown: Sequence[str], lower_is_better: bool, ranked: Sequence[bool]) 
     if len(numbers) < 2:
         return [0] * len(shown)
     order = iter(pd.Series(numbers).rank(method="min", ascending=lower_is_better).astype(int))
-    found = [next(order) if competes else 0 for competes in contest]
-    return [place if place in (BEST, SECOND) else 0 for place in found]
+    ranks = [next(order) if competes else 0 for competes in contest]
+    return [rank if rank in (BEST, SECOND) else 0 for rank in ranks]
 
 
 def weights_table(weights: pd.DataFrame) -> PaperTable:

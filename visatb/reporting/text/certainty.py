@@ -20,7 +20,7 @@ def pairs_sentence(comparison: pd.DataFrame) -> str:
     count = f"{len(alike)} of {len(pairs)} pairs of weights cannot be told from each other"
     if len(alike) > PAIRS_NAMED:
         return f"{count}: see weights_comparison.tsv."
-    names = [f"{one} and {other}" for one, other in zip(alike["group"], alike["other"], strict=True)]
+    names = [f"{group} and {other}" for group, other in zip(alike["group"], alike["other"], strict=True)]
     return f"{count}: {', '.join(names)}."
 
 
@@ -35,7 +35,7 @@ def half_width_sentence(balancing: Mapping[str, Any]) -> str:
 
 def ill_posed_sentence(balancing: Mapping[str, Any]) -> str:
     """Return which columns of the validation matrix are ill-posed, from `balancing.json`."""
-    columns = [str(one).partition(": ")[0] for one in balancing.get("unlearned", [])]
+    columns = [str(words).partition(": ")[0] for words in balancing.get("unlearned", [])]
     if not columns:
         return "No column is ill-posed: every gap is above 2 of its standard errors."
     return f"Ill-posed columns (a gap within 2 standard errors, or none): {', '.join(columns)}; see the warnings."
@@ -45,13 +45,13 @@ def overall_lines(intervals: pd.DataFrame) -> list[str]:
     """Return a line a method with the intervals of dI and dE, then of the differences that can be told from 0."""
     lines = []
     for method, rows in intervals[intervals["other"] == ""].groupby("method", sort=False):
-        found = [f"{SIGNS[str(row.quantity)]} {_interval(row)}" for row in rows.itertuples()]
-        lines.append(f"  {method}: {', '.join(found)}")
+        quantities = [f"{SIGNS[str(row.quantity)]} {_interval(row)}" for row in rows.itertuples()]
+        lines.append(f"  {method}: {', '.join(quantities)}")
     differences = intervals[(intervals["other"] != "") & (intervals["quantity"] == "dI")]
-    told = differences[(differences["low"] > 0) | (differences["high"] < 0)]
-    lines += [f"  {row.method} less {row.other}: {SIGNS['dI']} {_interval(row)}" for row in told.itertuples()]
-    if len(told) < len(differences):
-        count = f"{len(differences) - len(told)} of {len(differences)} pairs of methods"
+    certain = differences[(differences["low"] > 0) | (differences["high"] < 0)]
+    lines += [f"  {row.method} less {row.other}: {SIGNS['dI']} {_interval(row)}" for row in certain.itertuples()]
+    if len(certain) < len(differences):
+        count = f"{len(differences) - len(certain)} of {len(differences)} pairs of methods"
         lines.append(f"  {count} cannot be told apart by {SIGNS['dI']}")
     return ["95 % intervals (chance in the test samples alone):", *lines] if lines else []
 

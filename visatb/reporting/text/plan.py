@@ -182,4 +182,4 @@ def plan_warnings(plan: pd.DataFrame, rate_large: float, rate_mini: float) -> li
         (small, f"samples of a mini subset (at least {MINI_SAMPLES:,} wanted per task)"),
         (brief, f"steps of the run mini (more than {MINI_STEPS} wanted)"),
     ]
-    return [f"{what}: {', '.join(found)}" for found, what in checks if found]
+    return [f"{what}: {', '.join(names)}" for names, what in checks if names]

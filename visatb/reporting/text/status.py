@@ -16,12 +16,12 @@ def status_text(status: Status) -> str:
     head = RUNNING_NOW if status.at_work else NOT_RUNNING
     rows = [
         {
-            "run": one.run,
-            "training": _training_words(one.training) if one.training else "none: the base model",
-            "answers": _count_words(one.answers),
-            "scores": _count_words(one.scores),
+            "run": run.run,
+            "training": _training_words(run.training) if run.training else "none: the base model",
+            "answers": _count_words(run.answers),
+            "scores": _count_words(run.scores),
         }
-        for one in status.runs
+        for run in status.runs
     ]
     parts = [
         head.format(name=status.experiment, owner=status.at_work),
@@ -62,15 +62,17 @@ def _totals(status: Status) -> list[str]:
     states = status.trainings()
     lines = ["Trainings: " + ", ".join(f"{number} {state}" for state, number in states.items() if number) + "."]
     for title, counts in (
-        ("Answers", [one.answers for one in status.runs]),
-        ("Scores", [one.scores for one in status.runs]),
+        ("Answers", [run.answers for run in status.runs]),
+        ("Scores", [run.scores for run in status.runs]),
         ("Zero-shot scores", [status.zero_shot] if status.zero_shot else []),
     ):
         if counts:
-            lines.append(f"{title}: {sum(one.done for one in counts)} of {sum(one.total for one in counts)} files.")
-    there = [name for name, is_there in status.tables.items() if is_there]
+            lines.append(
+                f"{title}: {sum(count.done for count in counts)} of {sum(count.total for count in counts)} files."
+            )
+    made = [name for name, is_there in status.tables.items() if is_there]
     missing = [name for name, is_there in status.tables.items() if not is_there]
-    lines.append("Made: " + (", ".join(there) or "none of the tables") + ".")
+    lines.append("Made: " + (", ".join(made) or "none of the tables") + ".")
     if missing:
         lines.append(f"Left to make: {', '.join(missing)}.")
     return lines

@@ -66,8 +66,8 @@ def summary_text(
     if variants is not None and len(variants.columns):
         parts.append(_section("Weights of the variants", variants_text(variants)))
     if benchmark is not None:
-        told = overall_lines(intervals) if intervals is not None else []
-        parts.append(_section("Scores on the test splits", "\n".join([_benchmark_section(benchmark), *told])))
+        lines = overall_lines(intervals) if intervals is not None else []
+        parts.append(_section("Scores on the test splits", "\n".join([_benchmark_section(benchmark), *lines])))
     warnings = [*(balancing or {}).get("notes", []), *warning_lines(weights, scores), *_useless_baselines(benchmark)]
     parts.append(_section("Warnings", bullet_list(warnings) if warnings else "none"))
     if judges := judge_lines(scores):

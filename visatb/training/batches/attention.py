@@ -40,8 +40,8 @@ def _by_sample(attend: Callable[..., tuple[torch.Tensor, Any]]) -> Callable[...,
         **options: Any,
     ) -> tuple[torch.Tensor, None]:
         samples = _samples(query, position_ids)
-        found, _ = attend(module, *(samples.apart(states) for states in (query, key, value)), **options)
-        return samples.together(found), None
+        attended, _ = attend(module, *(samples.apart(states) for states in (query, key, value)), **options)
+        return samples.together(attended), None
 
     return attention
 

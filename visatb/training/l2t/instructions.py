@@ -86,7 +86,7 @@ def render(processor: ProcessorMixin, messages: Messages) -> Rendered:
         encoded["input_ids"],
         [(start, end) for start, end in encoded["offset_mapping"]],
         _question_spans(processor, messages, text),
-        [bool(one) for one in masked["assistant_masks"]],
+        [bool(mark) for mark in masked["assistant_masks"]],
     )
 
 

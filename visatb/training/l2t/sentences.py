@@ -13,7 +13,7 @@ _SENTENCE = re.compile(r"(?m)[^\n]+?(?:(?<!^[A-Za-z0-9])[.!?:]+[\"')\]]*(?=\s)|(
 
 def sentence_spans(text: str) -> list[Span]:
     """Return the sentences of a text, without the white space around them."""
-    spans = (_stripped(text, found.span()) for found in _SENTENCE.finditer(text))
+    spans = (_stripped(text, match.span()) for match in _SENTENCE.finditer(text))
     return [span for span in spans if span[0] < span[1]]
 
 

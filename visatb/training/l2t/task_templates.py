@@ -78,7 +78,7 @@ def _found(best: tuple[float, int, str] | None) -> tuple[str, int, float]:
 
 
 def _decision(
-    sentence: str, found: tuple[float, int, str] | None, mining: MiningConfig, decided: Mapping[str, str]
+    sentence: str, frequency: tuple[float, int, str] | None, mining: MiningConfig, decided: Mapping[str, str]
 ) -> tuple[str, str]:
     if sentence in decided:
         return decided[sentence], "edited"
@@ -86,7 +86,7 @@ def _decision(
         return KEPT, "l2t.keep"
     if sentence in map(plain, mining.remove):
         return REMOVED, "l2t.remove"
-    share, count, _ = found or (0.0, 0, "")
+    share, count, _ = frequency or (0.0, 0, "")
     if share < mining.template_share or count < mining.template_count:
         return KEPT, "rare"
     return (KEPT, "question") if sentence.endswith("?") else (REMOVED, "frequent")

@@ -120,10 +120,10 @@ def _returns_its_heads_logits(
     )
     try:
         with undone, head_sees_only(base, first):
-            found = model(**inputs, use_cache=False).logits
+            logits = model(**inputs, use_cache=False).logits
     finally:
         hook.remove()
-    return bool(own[0].any()) and torch.equal(found.float(), own[0].float())
+    return bool(own[0].any()) and torch.equal(logits.float(), own[0].float())
 
 
 @contextmanager

@@ -144,13 +144,13 @@ class WeightedLossMixin(Trainer):
             )
         given = batch["task_ids"]
         of_tokens = given if given.dim() == 2 else given[:, None].expand_as(batch["labels"])
-        found = of_tokens[:, 1:][supervised]
-        if len(found) and not 0 <= int(found.min()) <= int(found.max()) < len(self.tasks):
+        ids = of_tokens[:, 1:][supervised]
+        if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < len(self.tasks):
             raise VisatbError(
-                f"'task_ids' of supervised tokens go from {int(found.min())} to {int(found.max())}, but there are "
+                f"'task_ids' of supervised tokens go from {int(ids.min())} to {int(ids.max())}, but there are "
                 f"{len(self.tasks)} tasks, counted from 0: {', '.join(self.tasks)}"
             )
-        return found
+        return ids
 
     def _sum_over_ranks(self, values: Vector) -> Vector:
         if self.args.world_size == 1:

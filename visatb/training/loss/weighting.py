@@ -133,7 +133,7 @@ def balanced(tasks: Sequence[str], groups: Mapping[str, Sequence[str]], weights:
     Raises:
         VisatbError: no group is left, or a group names a task that is not there.
     """
-    number = {task: place for place, members in enumerate(groups.values()) for task in members}
+    number = {task: index for index, members in enumerate(groups.values()) for task in members}
     unknown = [f"the groups name '{task}', which is no task of this training" for task in number if task not in tasks]
     if unknown or not number:
         problems = bullet_list(unknown or ["no group was given"])

@@ -1,4 +1,4 @@
-"""Scores of a run that was not trained with the new tasks, completed from the runs before they came."""
+"""Scores of a run that was not trained with the new tasks, extrapolated from the runs before they came."""
 
 import json
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ import pyarrow.compute as pc
 from visatb.errors import VisatbError
 from visatb.runtime.arrays import Floats
 from visatb.scores.imported import sample_table
-from visatb.scores.origins import COMPLETED
+from visatb.scores.origins import EXTRAPOLATED
 from visatb.scores.paired import PairedSamples, paired_samples
 from visatb.scores.table import ABOUT, NO_JUDGE, about_scores
 
 PARTS = {"mini": 1.0, "before-mini": -1.0, "before-plus": 1.0}
-"""The runs that a completed score is the sum of, with their signs."""
+"""The runs that an extrapolated score is the sum of, with their signs."""
 
 
-def completed_table(task: str, parts: Mapping[str, pa.Table]) -> pa.Table:
+def extrapolated_table(task: str, parts: Mapping[str, pa.Table]) -> pa.Table:
     """Return V(mini) + V(before-plus) - V(before-mini) sample by sample, as a table of scores.
 
     Each score enters by its pseudo-values, whose mean is the score and whose spread is that of the score to first
@@ -35,17 +35,17 @@ def completed_table(task: str, parts: Mapping[str, pa.Table]) -> pa.Table:
     """
     about = {name: about_scores(table) for name, table in parts.items()}
     versions = about["mini"]["versions"]
-    for name, said in about.items():
-        if said["versions"] != versions:
+    for name, own in about.items():
+        if own["versions"] != versions:
             raise VisatbError(
-                f"{task}: {name} was scored by {said['versions']} (metrics and their versions), mini by {versions}; "
+                f"{task}: {name} was scored by {own['versions']} (metrics and their versions), mini by {versions}; "
                 "score the finished experiment again"
             )
-        if said["unpaired"]:
+        if own["unpaired"]:
             raise VisatbError(f"{task}: of {name} only a value is known; frozen needs what each sample scored")
     tables = [_of_metric(task, metric, parts) for metric in versions]
-    said = {"versions": versions, "judge": NO_JUDGE, "origin": COMPLETED}
-    return pa.concat_tables(tables).replace_schema_metadata({ABOUT: json.dumps(said)})
+    description = {"versions": versions, "judge": NO_JUDGE, "origin": EXTRAPOLATED}
+    return pa.concat_tables(tables).replace_schema_metadata({ABOUT: json.dumps(description)})
 
 
 def _of_metric(task: str, metric: str, parts: Mapping[str, pa.Table]) -> pa.Table:
