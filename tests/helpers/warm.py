@@ -20,6 +20,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,25 @@ class Program:
         else:
             sys.argv = self.words
             runpy.run_path(self.words[0], run_name="__main__")
+
+    def run_to_the_end(self) -> None:
+        """Run the program and end the process as Python does, but for taking apart all that was imported."""
+        status = 0
+        try:
+            self.run()
+        except SystemExit as exit:
+            if isinstance(exit.code, str):
+                print(exit.code, file=sys.stderr)
+            status = exit.code if isinstance(exit.code, int) else int(exit.code is not None)
+        except Exception:
+            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+            status = 1
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status & 0xFF)
 
 
 def serve(address: str) -> Program | None:
@@ -206,4 +226,4 @@ if __name__ == "__main__":
         executable = str(Path(sys.argv[2]).with_name("python"))
         program.become()
         sys.executable = executable
-        program.run()
+        program.run_to_the_end()
