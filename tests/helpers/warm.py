@@ -34,6 +34,7 @@ IMPORTED = (
     *("pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.pyplot", "altair", "jinja2", "snakemake.cli"),
 )
 LONGEST_REQUEST = 2**20
+HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 @functools.cache
@@ -77,8 +78,9 @@ def started_warm(line: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Program:
-    """A program to be run in a fork: its words, folder, environment and open files."""
+    """A program to be run in a fork: its words, folder, environment, open files and the signals that it ignores."""
 
+    ignored: list[int]
     words: list[str]
     stands_for_it: int
     folder: str
@@ -91,6 +93,9 @@ class Program:
         for number, copy in apart.items():
             os.dup2(copy, number)
         os.setpgid(0, 0)
+        for signal_number in HANDED_ON:
+            default = signal.default_int_handler if signal_number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(signal_number, signal.SIG_IGN if signal_number in self.ignored else default)
         os.chdir(self.folder)
         os.environ.clear()
         os.environ.update(self.environment)
@@ -191,6 +196,7 @@ def ask(address: str, words: list[str]) -> None:
         connection.connect(address)
         files.remove(connection.fileno()) if connection.fileno() in files else None
         request = {
+            "ignored": [int(number) for number in HANDED_ON if signal.getsignal(number) == signal.SIG_IGN],
             "words": words,
             "stands_for_it": os.getpid(),
             "folder": os.getcwd(),
@@ -198,12 +204,12 @@ def ask(address: str, words: list[str]) -> None:
             "files": files,
         }
         socket.send_fds(connection, [json.dumps(request).encode()], files)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
-            if signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, lambda caught, _: connection.send(str(int(caught)).encode()))
+        for number in HANDED_ON:
+            signal.signal(number, lambda caught, _: connection.send(str(int(caught)).encode()))
         status = int(connection.recv(16) or 1)
     if status < 0:
-        signal.signal(-status, signal.SIG_DFL)
+        if -status != signal.SIGKILL:
+            signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     sys.exit(status)
 
