@@ -1,7 +1,6 @@
 # TaskGalaxy: from seed types and a folder of pictures to LLaVA JSON lines that an experiment reads as its tasks. Where
 # its files lie, and what is told before and after the stages.
 
-from visatb.taskgalaxy.begin import before_jobs
 from visatb.taskgalaxy.browse import STAGES as BROWSED
 from visatb.taskgalaxy.jobs import connections, plan_job, provenance_job
 from visatb.taskgalaxy.prompt_files import prompt_paths
@@ -26,6 +25,8 @@ DATA_ACCOUNT = [f"{GALAXY}/{name}" for name in (*ACCOUNT_FILES, "browse.html")] 
 
 
 if TASKGALAXY:
+    from visatb.taskgalaxy.begin import before_jobs  # imports the client of endpoints: a second at every start
+
     # What is replied does not depend on addresses, prices or the budget: another one re-runs nothing.
     set_untracked("taskgalaxy", connections(TASKGALAXY))
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import warm
 from tests.helpers.cluster import Cluster, missing
+from tests.helpers.running import command
 
 
 @pytest.fixture
@@ -35,10 +37,14 @@ def start_cluster() -> Iterator[Callable[..., Cluster]]:
 
 @pytest.fixture
 def on_cluster() -> Callable[..., subprocess.Popen]:
-    """Return what starts ``snakemake --profile slurm`` in a folder, its output going to ``printed.txt`` there."""
+    """Return what starts ``snakemake --profile slurm`` in a folder, its output going to ``printed.txt`` there.
 
-    def start(cluster: Cluster, folder: Path, *arguments: str, configfile: str, **variables: str) -> subprocess.Popen:
-        from tests.helpers.running import command
+    Where nothing befalls its jobs, they may be forks of a warm process (``is_warm``), beyond the scheduler's reach.
+    """
+
+    def start(
+        cluster: Cluster, folder: Path, *arguments: str, configfile: str, is_warm: bool = False, **variables: str
+    ) -> subprocess.Popen:
 
         line = command(
             folder,
@@ -51,6 +57,7 @@ def on_cluster() -> Callable[..., subprocess.Popen]:
         # Jobs are given GPUs that are none, and compute without.
         environment = os.environ | cluster.environment | {"ACCELERATE_USE_CPU": "true"} | variables
         with (folder / "printed.txt").open("w") as printed:
+            line = warm.started_warm(line) if is_warm else line
             return subprocess.Popen(line, cwd=folder, env=environment, stdout=printed, stderr=printed)
 
     return start

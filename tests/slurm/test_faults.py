@@ -14,7 +14,7 @@ from tests.helpers.running import REPOSITORY, run_workflow, workplace
 
 pytestmark = pytest.mark.slow
 MODEL = RESULTS / "runs" / "mini" / "model"
-LONG = f"extends: {TWO_TASKS}\ntraining: {{epochs: 600, save_steps: 20}}\n"
+LONG = f"extends: {TWO_TASKS}\ntraining: {{epochs: 300, save_steps: 20}}\n"
 
 
 def state(cluster: Cluster, number: int) -> dict[str, str]:

@@ -48,7 +48,8 @@ def test_an_experiment_with_a_failing_job(start_cluster: Start, on_cluster: Snak
     cluster = start_cluster()
     targets = [*tables, *(str(RESULTS / "runs" / run / "model") for run in ("single-vqa", "visatb"))]
 
-    printed = finish(on_cluster(cluster, folder, "--retries", "1", *targets, configfile=TWO_TASKS), folder, status=1)
+    process = on_cluster(cluster, folder, "--retries", "1", *targets, configfile=TWO_TASKS, is_warm=True)
+    printed = finish(process, folder, status=1)
     summary = printed.partition("1 job(s) failed")[2].splitlines()
     assert "train_preparation plus-chart (Slurm job" in summary[1]
     assert f"log: {RESULTS}/logs/train/plus-chart.log" in summary[2]
@@ -65,7 +66,7 @@ def test_an_experiment_with_a_failing_job(start_cluster: Start, on_cluster: Snak
     done = {job["JobId"] for job in jobs_of(cluster)}
 
     damaged.unlink()
-    finish(on_cluster(cluster, folder, *targets, configfile=TWO_TASKS), folder)
+    finish(on_cluster(cluster, folder, *targets, configfile=TWO_TASKS, is_warm=True), folder)
     of_second = {job["Comment"] for job in jobs_of(cluster) if job["JobId"] not in done}
     assert {comment for comment in of_second if "train" in comment} == {
         "rule_train_preparation_wildcards_plus-chart",
@@ -134,6 +135,7 @@ def test_a_copy_of_the_profile_in_the_users_folder(
         folder,
         str(RESULTS / "data_report.tsv"),
         configfile=TWO_TASKS,
+        is_warm=True,
         XDG_CONFIG_HOME=str(tmp_path / "home"),
     )
     printed = finish(process, folder)
