@@ -50,7 +50,7 @@ def on_cluster() -> Callable[..., subprocess.Popen]:
             folder,
             # In the place of the profile's own limits: one that a retry comes up against.
             *("--profile", "slurm", "--config", "resources={max_runtime: 20}"),
-            *("--slurm-init-seconds-before-status-checks", "4", "--latency-wait", "30"),
+            *("--slurm-init-seconds-before-status-checks", "7", "--latency-wait", "30"),
             *arguments,
             configfile=configfile,
         )
