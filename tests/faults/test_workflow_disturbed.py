@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.helpers import warm
 from tests.helpers.faulting import Started, finish, seeds, started
-from tests.helpers.running import TINY, command
+from tests.helpers.running import TINY, command, with_warm_jobs
 
 MINE_SCORED = "results/tiny/scores/mine/test/vqa.parquet"
 TABLES = ("weights.tsv", "contributions.tsv", "validation_matrix.tsv", "benchmark.tsv", "plan.tsv")
@@ -59,12 +60,17 @@ def line(folder: Path, *targets: str) -> list[str]:
     return [words[0], *targets, *words[1:]]
 
 
+def with_jobs(folder: Path, *targets: str) -> list[str]:
+    """Return the command line of a snakemake that is to be disturbed, or is to meet what was."""
+    return with_warm_jobs(line(folder, *targets))
+
+
 def trainer_of(head: Started, run: str) -> psutil.Process:
     """Return the process that trains ``run``."""
-    for one in head.everybody():
-        words = one.cmdline()
-        if f'"run":"{run}"' in " ".join(words) and words[1].endswith("training.py"):
-            return one
+    for process in head.everybody():
+        words = process.cmdline()
+        if f'"run":"{run}"' in " ".join(words) and (fork := warm.fork_of(process.pid)):
+            return psutil.Process(fork)
     pytest.fail(f"nobody trains {run}:\n{head.said}")
 
 
@@ -72,11 +78,11 @@ def trainer_of(head: Started, run: str) -> psutil.Process:
 def test_a_killed_head_leaves_a_training_that_the_next_one_waits_for(tmp_path: Path, tiny: Path) -> None:
     folder = copied(tiny, tmp_path / "copy", without=("mine",))
     history = folder / "results/tiny/runs/mine/training.jsonl"
-    with started(line(folder, MINE_SCORED), tmp_path / "first.txt", folder) as first:
+    with started(with_jobs(folder, MINE_SCORED), tmp_path / "first.txt", folder) as first:
         assert first.wait_for(history.exists)
         orphan = trainer_of(first, "mine")
         orphan.suspend()  # so that it is not done before the others come
-        with started(line(folder, MINE_SCORED), tmp_path / "second.txt", folder) as second:
+        with started(with_jobs(folder, MINE_SCORED), tmp_path / "second.txt", folder) as second:
             assert second.end() == 1
             told = rf"results/tiny: process {first.process.pid} on \S+ is at work there; .* give the command again"
             assert re.search(told, second.said), second.said
@@ -84,7 +90,7 @@ def test_a_killed_head_leaves_a_training_that_the_next_one_waits_for(tmp_path: P
         assert first.running(), "the second has not harmed the first"
         os.kill(first.process.pid, signal.SIGKILL)
         first.end()
-        with started(line(folder, MINE_SCORED), tmp_path / "third.txt", folder) as third:
+        with started(with_jobs(folder, MINE_SCORED), tmp_path / "third.txt", folder) as third:
             assert third.wait_for(lambda: f"[mine] waits: process {orphan.pid} " in third.said), third.said
             orphan.resume()
             assert third.end() == 0, third.said
@@ -101,7 +107,7 @@ def test_all_processes_die_at_any_moment(tmp_path: Path, tiny: Path, seed: int) 
     folder = copied(tiny, tmp_path / "copy", without=("mine", "ew"))
     how = draw.choice(("SIGKILL of all", "SIGKILL of the head", "SIGTERM of the head", "SIGINT of all"))
     jobs, pause = draw.randrange(8), draw.uniform(0, 8)
-    with started(line(folder), tmp_path / "first.txt", folder) as head:
+    with started(with_jobs(folder), tmp_path / "first.txt", folder) as head:
         head.wait_for(lambda: len(jobs_done(head.said)) >= jobs)
         time.sleep(pause)
         print(f"{how} {pause:.2f} s after {jobs} jobs were done")
@@ -141,7 +147,7 @@ def test_one_training_of_many_fails(tmp_path: Path, tiny: Path) -> None:
     content, status = mixture.read_bytes(), mixture.stat()
     mixture.write_bytes(content[:-50])
     os.utime(mixture, ns=(status.st_atime_ns, status.st_mtime_ns))
-    with started(line(folder), tmp_path / "first.txt", folder) as first:
+    with started(with_jobs(folder), tmp_path / "first.txt", folder) as first:
         assert first.end() == 1, first.said
         said = first.said
     summary = said[said.rindex("job(s) failed") :]

@@ -36,14 +36,15 @@ def seeds(default: int) -> pytest.MarkDecorator:
 class Started:
     """A command at work in a session of its own, and what it has printed so far.
 
-    A Python program is a fork of a warm process (`warm`); snakemake and torchrun start as people's do.
+    A Python program is a fork of a warm process (`warm`); snakemake and torchrun start as people's do, and so do
+    torchrun's programs.
     """
 
     def __init__(self, line: Sequence[str], folder: Path | None, printed: Path) -> None:
         self._printed = printed
         self._mark = uuid.uuid4().hex
         self.began = time.monotonic()
-        is_program = line[0] == sys.executable and line[1] != "-m"
+        is_program = line[0] == sys.executable and line[1] not in ("-m", "-c")
         with printed.open("wb") as stream:
             self.process = subprocess.Popen(
                 warm.started_warm(line) if is_program else list(line),

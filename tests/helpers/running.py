@@ -25,6 +25,12 @@ def command(folder: Path, *arguments: str, configfile: str = SMALL, code: Path =
     ]
 
 
+def with_warm_jobs(line: list[str]) -> list[str]:
+    """Return a command line of snakemake that starts as people's does, but whose jobs' programs are forks (`warm`)."""
+    start = f"import sys; sys.executable = {warm.python()!r}; from snakemake.cli import main; main()"
+    return [sys.executable, "-c", start, *line[1:]]
+
+
 def run_workflow(
     folder: Path, *arguments: str, configfile: str = SMALL, code: Path = REPOSITORY, cold: bool = False
 ) -> str:

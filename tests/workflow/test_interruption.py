@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.helpers.running import TINY, command, run_workflow, workplace
+from tests.helpers.running import TINY, command, run_workflow, with_warm_jobs, workplace
 
 SAME = ("weights.tsv", "contributions.tsv", "validation_matrix.tsv", "benchmark.tsv", "plan.tsv")
 
@@ -28,7 +28,7 @@ def stop_when(folder: Path, sign: str, how: signal.Signals) -> str:
     printed = folder / "printed.txt"
     with printed.open("w") as output:
         process = subprocess.Popen(
-            command(folder, configfile=TINY),
+            with_warm_jobs(command(folder, configfile=TINY)),
             cwd=folder,
             stdout=output,
             stderr=output,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.helpers.running import REPOSITORY, workplace
+from tests.helpers.running import REPOSITORY, with_warm_jobs, workplace
 from visatb.data.demo.exchanges import demo_sample
 
 PAGE = (REPOSITORY / "docs" / "your_data.md").read_text(encoding="utf-8")
@@ -57,8 +57,10 @@ def mine(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Path:
 
 
 def run(folder: Path, command: str) -> str:
-    """Run a command of the page."""
-    done = subprocess.run(shlex.split(command), cwd=folder, capture_output=True, text=True, check=False)
+    """Run a command of the page, its jobs as forks of a warm process."""
+    words = shlex.split(command)
+    line = with_warm_jobs(words) if words[0] == "snakemake" else words
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
