@@ -1,10 +1,13 @@
 """The workflow through ``snakemake --profile slurm`` on a real Slurm whose GPUs are imaginary."""
 
+import contextlib
 import json
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.helpers.cluster_jobs import RESULTS, TWO_TASKS, Snakemake, Start, finish, jobs_of, wait_until
@@ -21,6 +24,21 @@ resources: {{mini: {{gpus: 0}}, plus: {{gpus: 0}}, predict: {{gpus: 0}}}}
 def asked(job: dict[str, str]) -> tuple[str, ...]:
     gpus = job.get("TresPerJob") or f"{job.get('TresPerNode')} a node"
     return (job["NumNodes"], gpus, job["CPUs/Task"], job["MinMemoryNode"], job["TimeLimit"])
+
+
+def hold_back(folder: Path, process: "subprocess.Popen[str]", sign: str) -> None:
+    """Let the training in ``folder`` run a tenth of the time until ``sign`` is printed.
+
+    So it is still at work when the scheduler sends its signal, which may take it half a minute.
+    """
+    while sign not in (folder / "printed.txt").read_text() and process.poll() is None:
+        for trainer in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if any(word.endswith("training.py") for word in trainer.cmdline()) and trainer.cwd() == str(folder):
+                    trainer.suspend()
+                    time.sleep(0.9)
+                    trainer.resume()
+        time.sleep(0.1)
 
 
 def test_several_nodes_without_slurm_are_refused_before_anything_runs(tmp_path: Path):
@@ -89,7 +107,7 @@ def test_a_training_that_is_preempted_and_runs_out_of_time(
 ):
     folder = workplace(tmp_path, tiny_base)
     (folder / "slurm").symlink_to(REPOSITORY / "slurm")
-    (folder / "long.yaml").write_text(f"extends: {TWO_TASKS}\ntraining: {{epochs: 700, save_steps: 4}}\n")
+    (folder / "long.yaml").write_text(f"extends: {TWO_TASKS}\ntraining: {{epochs: 300, save_steps: 4}}\n")
     run_workflow(folder, "--", str(RESULTS / "mixtures" / "mini.arrow"), configfile="long.yaml")
     cluster, run = start_cluster(), folder / RESULTS / "runs" / "mini"
 
@@ -108,6 +126,7 @@ def test_a_training_that_is_preempted_and_runs_out_of_time(
     minutes = 60 * int(elapsed[0]) + int(elapsed[1]) + 2
     # The signal that comes two minutes before the limit is due at once.
     cluster.output_of("scontrol", "update", f"JobId={job['JobId']}", f"TimeLimit={minutes}")
+    hold_back(folder, process, "AGAIN   train_preparation mini")
     printed = finish(process, folder)
     assert "AGAIN   train_preparation mini" in printed
     assert "SIGUSR1: saved at step" in printed
